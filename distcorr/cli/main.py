@@ -1,0 +1,59 @@
+"""Entry point: registers the commands and turns refusals into one message.
+
+Exit status 0 done, 1 refused or failed, 2 wrong usage. A traceback reaches the
+user with ``--debug`` alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from distcorr import __version__
+from distcorr.errors import Code, DistcorrError
+
+DEBUG_VARIABLE = "DISTCORR_DEBUG"
+
+app = typer.Typer(
+    name="distcorr",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=__doc__ and "Learn a scanner's geometric distortion from patients and correct its scans.",
+)
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of failures.")] = False,
+) -> None:
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
+
+
+@app.command("version")
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Run the command line; ends the process with status 0, 1 or 2."""
+    try:
+        app()
+    except DistcorrError as refusal:
+        _fail(str(refusal))
+    except (KeyboardInterrupt, BrokenPipeError):
+        sys.exit(1)
+    except Exception as failure:  # the last line of defence: users never see a traceback unasked
+        _fail(str(DistcorrError(Code.INTERNAL, f"{type(failure).__name__}: {failure}")))
+
+
+def _fail(message: str) -> None:
+    if os.environ.get(DEBUG_VARIABLE):
+        raise  # noqa: PLE0704 - only called while an exception is handled
+    typer.echo(message, err=True)
+    sys.exit(1)

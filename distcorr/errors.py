@@ -1,0 +1,367 @@
+"""Every refusal and warning of distcorr: its code, its meaning and its remedy.
+
+One registry holds all of them, so that a message, its documentation and its
+tests can't disagree. A refusal ends the work (:class:`DistcorrError`); a
+warning travels with the result it concerns as a :class:`Finding`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class Severity(IntEnum):
+    """How much harm a finding can do; larger is worse."""
+
+    NOTE = 1
+    WARNING = 2
+    SERIOUS = 3
+    REFUSAL = 4
+
+
+class Code(StrEnum):
+    """Names of all refusals and warnings, as shown in ``error[code]``."""
+
+    # reading files
+    NOT_FOUND = "not-found"
+    NOT_DICOM = "not-dicom"
+    UNREADABLE = "unreadable"
+    PIXELS_UNREADABLE = "pixels-unreadable"
+    NO_PIXELS = "no-pixels"
+    OUTPUT_EXISTS = "output-exists"
+    OUTPUT_UNWRITABLE = "output-unwritable"
+    BAD_FORMAT = "bad-format"
+    TOO_LARGE = "too-large"
+    # geometry of a series
+    GEOMETRY_MISSING = "geometry-missing"
+    GEOMETRY_INVALID = "geometry-invalid"
+    NOT_A_VOLUME = "not-a-volume"
+    SEVERAL_VOLUMES = "several-volumes"
+    DUPLICATE_IDENTICAL = "duplicate-identical"
+    DUPLICATE_CONFLICT = "duplicate-conflict"
+    SPACING_IRREGULAR = "spacing-irregular"
+    SLICES_MISSING = "slices-missing"
+    STACK_SHEARED = "stack-sheared"
+    NOT_PARALLEL = "not-parallel"
+    SPACING_TAG_DISAGREES = "spacing-tag-disagrees"
+    PATIENTS_MIXED = "patients-mixed"
+    # facts of the acquisition
+    STATE_UNKNOWN = "state-unknown"
+    POSITION_UNKNOWN = "patient-position-unknown"
+    ISOCENTRE_UNKNOWN = "isocentre-unknown"
+    FRAME_OF_REFERENCE_DIFFERS = "frame-of-reference-differs"
+    RESIDUAL_DISTORTION = "residual-distortion"
+    # manifests
+    MANIFEST_INVALID = "manifest-invalid"
+    # learning
+    NOTHING_TO_LEARN = "nothing-to-learn"
+    COMPONENT_UNSEEN = "component-unseen"
+    NO_OVERLAP = "no-overlap"
+    SWAPPED = "axial-coronal-swapped"
+    NO_CONTRAST = "no-contrast"
+    NOT_CONVERGED = "not-converged"
+    FOLDING = "folding"
+    SCANNERS_DIFFER = "scanners-differ"
+    TOO_FEW_REFERENCES = "too-few-references"
+    # storing and applying
+    CORRECTION_INVALID = "correction-invalid"
+    SCHEMA_UNKNOWN = "schema-unknown"
+    WRONG_SCANNER = "wrong-scanner"
+    NOTHING_TO_CORRECT = "nothing-to-correct"
+    OUTSIDE_SUPPORT = "outside-support"
+    TRANSFORM_INEXACT = "transform-inexact"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the registry.
+
+    Attributes
+    ----------
+    severity : Severity
+        Harm that follows if the finding is ignored.
+    meaning : str
+        What the code says, for the documentation.
+    remedy : str
+        What to do, unless the place that raises it knows better.
+    """
+
+    severity: Severity
+    meaning: str
+    remedy: str
+
+
+REGISTRY: dict[Code, Entry] = {
+    Code.NOT_FOUND: Entry(Severity.REFUSAL, "a file or folder does not exist", "check the path"),
+    Code.NOT_DICOM: Entry(
+        Severity.REFUSAL,
+        "no DICOM image was found where one was expected",
+        "give the folder that holds the series",
+    ),
+    Code.UNREADABLE: Entry(
+        Severity.REFUSAL,
+        "a file can't be parsed",
+        "export the series again from the scanner or the archive",
+    ),
+    Code.PIXELS_UNREADABLE: Entry(
+        Severity.REFUSAL,
+        "the pixel data is truncated or can't be decoded",
+        "export the series again, uncompressed if possible",
+    ),
+    Code.NO_PIXELS: Entry(
+        Severity.REFUSAL, "the objects hold no pixel data", "give an image series"
+    ),
+    Code.OUTPUT_EXISTS: Entry(
+        Severity.REFUSAL, "an output exists already", "give another name or remove it first"
+    ),
+    Code.OUTPUT_UNWRITABLE: Entry(
+        Severity.REFUSAL, "an output can't be written", "check the folder, its rights and its space"
+    ),
+    Code.BAD_FORMAT: Entry(
+        Severity.REFUSAL,
+        "a file is of a format or kind that is not supported here",
+        "use one of the formats that the message names",
+    ),
+    Code.TOO_LARGE: Entry(
+        Severity.REFUSAL, "an input is larger than the stated limit", "crop or downsample it"
+    ),
+    Code.GEOMETRY_MISSING: Entry(
+        Severity.REFUSAL,
+        "a tag that the geometry rests on is absent",
+        "export the series again with its geometry; distcorr does not guess it",
+    ),
+    Code.GEOMETRY_INVALID: Entry(
+        Severity.REFUSAL,
+        "a geometry tag holds a value that is impossible",
+        "export the series again; do not edit the tag by hand",
+    ),
+    Code.NOT_A_VOLUME: Entry(
+        Severity.REFUSAL,
+        "the images do not span a volume",
+        "give a series with at least two parallel slices at different positions",
+    ),
+    Code.SEVERAL_VOLUMES: Entry(
+        Severity.REFUSAL,
+        "several volumes were found where one was expected",
+        "name one of them with --part",
+    ),
+    Code.DUPLICATE_IDENTICAL: Entry(
+        Severity.NOTE,
+        "images occur twice with identical content and were used once",
+        "nothing; remove the copies to silence this",
+    ),
+    Code.DUPLICATE_CONFLICT: Entry(
+        Severity.REFUSAL,
+        "several different images claim one position",
+        "separate the acquisitions before loading",
+    ),
+    Code.SPACING_IRREGULAR: Entry(
+        Severity.SERIOUS,
+        "the slices are not equally spaced",
+        "look at the listed gaps; the stack was resampled onto a regular grid",
+    ),
+    Code.SLICES_MISSING: Entry(
+        Severity.SERIOUS,
+        "slices are missing inside the stack",
+        "export the series again completely; the gaps are masked, never stretched over",
+    ),
+    Code.STACK_SHEARED: Entry(
+        Severity.SERIOUS,
+        "each slice is shifted sideways against the one before (sheared or tilted stack)",
+        "the stack was resampled onto a right-angled grid; check that this is intended",
+    ),
+    Code.NOT_PARALLEL: Entry(
+        Severity.REFUSAL,
+        "slices of one part are not parallel",
+        "load the orientations separately",
+    ),
+    Code.SPACING_TAG_DISAGREES: Entry(
+        Severity.WARNING,
+        "a spacing tag disagrees with the slice positions",
+        "nothing here: the positions are used; beware of software that trusts the tag",
+    ),
+    Code.PATIENTS_MIXED: Entry(
+        Severity.REFUSAL,
+        "images of several patients or studies share one series",
+        "separate the patients before loading",
+    ),
+    Code.STATE_UNKNOWN: Entry(
+        Severity.SERIOUS,
+        "the header does not say whether the vendor corrected the distortion",
+        "state it: ND, DIS2D, DIS3D or trusted",
+    ),
+    Code.POSITION_UNKNOWN: Entry(
+        Severity.SERIOUS,
+        "the patient position is not known, so the scanner frame is not either",
+        "state the patient position (HFS, FFS, ...)",
+    ),
+    Code.ISOCENTRE_UNKNOWN: Entry(
+        Severity.WARNING,
+        "the place of the isocentre is not recorded; the DICOM origin was taken for it",
+        "state isocentre_lps if the table was moved",
+    ),
+    Code.FRAME_OF_REFERENCE_DIFFERS: Entry(
+        Severity.WARNING,
+        "two scans have different frames of reference",
+        "check that the patient stayed on the table between them",
+    ),
+    Code.RESIDUAL_DISTORTION: Entry(
+        Severity.WARNING,
+        "the scan itself is geometrically distorted although it is loaded correctly",
+        "learn a correction of this scanner and apply it",
+    ),
+    Code.MANIFEST_INVALID: Entry(
+        Severity.REFUSAL,
+        "the manifest breaks its schema",
+        "correct the named key",
+    ),
+    Code.NOTHING_TO_LEARN: Entry(
+        Severity.REFUSAL,
+        "the given pairs do not show the distortion at all",
+        "add a pair whose two scans see it differently, or declare a scan trusted that is",
+    ),
+    Code.COMPONENT_UNSEEN: Entry(
+        Severity.WARNING,
+        "the pairs do not show one component of the distortion",
+        "do not rely on it; add a pair that shows it",
+    ),
+    Code.NO_OVERLAP: Entry(
+        Severity.REFUSAL,
+        "two scans of a pair do not overlap",
+        "check that both show the same body part in the same frame of reference",
+    ),
+    Code.SWAPPED: Entry(
+        Severity.REFUSAL,
+        "the scan given as axial is not axial, or the coronal is not coronal",
+        "exchange the two in the manifest",
+    ),
+    Code.NO_CONTRAST: Entry(
+        Severity.REFUSAL,
+        "an image holds no structure that could be matched",
+        "check the series",
+    ),
+    Code.NOT_CONVERGED: Entry(
+        Severity.REFUSAL,
+        "the fit did not converge",
+        "look at the residuals in the report; leave out the reference that disagrees",
+    ),
+    Code.FOLDING: Entry(
+        Severity.REFUSAL,
+        "the field folds space onto itself",
+        "do not use it; check the references",
+    ),
+    Code.SCANNERS_DIFFER: Entry(
+        Severity.REFUSAL,
+        "the references come from different scanners",
+        "learn one correction for each scanner",
+    ),
+    Code.TOO_FEW_REFERENCES: Entry(
+        Severity.REFUSAL,
+        "more reference subjects are needed for this",
+        "add a reference",
+    ),
+    Code.CORRECTION_INVALID: Entry(
+        Severity.REFUSAL,
+        "the correction file is damaged or incomplete",
+        "learn it again or fetch an intact copy",
+    ),
+    Code.SCHEMA_UNKNOWN: Entry(
+        Severity.REFUSAL,
+        "the correction file has a schema that this version does not know",
+        "install a newer distcorr",
+    ),
+    Code.WRONG_SCANNER: Entry(
+        Severity.REFUSAL,
+        "the scan comes from another scanner than the correction",
+        "use the correction of that scanner",
+    ),
+    Code.NOTHING_TO_CORRECT: Entry(
+        Severity.REFUSAL,
+        "the scan is already corrected in three dimensions",
+        "use it as it is",
+    ),
+    Code.OUTSIDE_SUPPORT: Entry(
+        Severity.WARNING,
+        "part of the scan lies where the correction is not supported",
+        "do not measure there; the mask tells where",
+    ),
+    Code.TRANSFORM_INEXACT: Entry(
+        Severity.WARNING,
+        "the exported transform approximates the correction",
+        "use the displacement field where the stated error matters",
+    ),
+    Code.INTERNAL: Entry(
+        Severity.REFUSAL,
+        "distcorr failed in a way that it did not foresee",
+        "run again with --debug and report the traceback",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that the user has to know about an input or a result.
+
+    Attributes
+    ----------
+    code : Code
+        Its entry in :data:`REGISTRY`.
+    what : str
+        One clause that says what is wrong here.
+    evidence : str
+        File, tag, slice and millimetres that show it.
+    remedy : str
+        What to do; the registry's remedy if empty.
+    """
+
+    code: Code
+    what: str
+    evidence: str = ""
+    remedy: str = ""
+
+    @property
+    def severity(self) -> Severity:
+        """Harm of this finding, from the registry."""
+        return REGISTRY[self.code].severity
+
+    def __str__(self) -> str:
+        remedy = self.remedy or REGISTRY[self.code].remedy
+        parts = [self.what, self.evidence, remedy]
+        return f"[{self.code}]: " + "; ".join(part for part in parts if part)
+
+
+class DistcorrError(Exception):
+    """A refusal. Its text is ``error[code]: what; evidence; what to do``.
+
+    Parameters
+    ----------
+    code : Code
+        Entry of the registry.
+    what : str
+        One clause that says what is wrong here.
+    evidence : str
+        File, tag and millimetres that show it.
+    remedy : str
+        What to do; the registry's remedy if empty.
+    """
+
+    def __init__(self, code: Code, what: str, evidence: str = "", remedy: str = "") -> None:
+        self.finding = Finding(code, what, evidence, remedy)
+        super().__init__(f"error{self.finding}")
+
+    def __reduce__(self) -> tuple[type[DistcorrError], tuple[Code, str, str, str]]:
+        found = self.finding
+        return type(self), (found.code, found.what, found.evidence, found.remedy)
+
+    @property
+    def code(self) -> Code:
+        """The registry code of this refusal."""
+        return self.finding.code
+
+
+def in_order_of_harm(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Sort findings, the most harmful first; equals keep their order."""
+    return tuple(sorted(findings, key=lambda finding: -finding.severity))
