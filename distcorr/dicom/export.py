@@ -211,6 +211,7 @@ def _add_patient_and_study(ds: Dataset, header: MRSeriesHeader) -> None:
     ds.SeriesNumber = header.series_number
     ds.SeriesDescription = ds.ProtocolName = header.description
     ds.AcquisitionNumber = 1
+    ds.Laterality = ""  # dciodvfy counts its absence as an error where no body part is named
     ds.PatientPosition = str(header.patient_position)
 
 
