@@ -1,0 +1,218 @@
+"""How one scan shows the scanner's field: the map between true and shown points.
+
+Tissue at true r appears, uncorrected, at q = r + D(r). The vendor's software
+then undoes the displacement within a subspace with projector Q, treating the
+rest as if it were right. What is shown at the end, s, satisfies
+
+    s + Q D(s) = r + D(r)
+
+with Q = 0 for ND, Q = I - n n^T for DIS2D with slice normal n (its n-component
+says n.s = n.q, its in-plane components u + D_u(u, w) = q_u), and Q = I for
+DIS3D and trusted scans, whose solution is s = r. One equation serves all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from distcorr.errors import Code, DistcorrError
+from distcorr.facts import AcquisitionFacts, Plane, VendorState, nearest_plane
+from distcorr.field import ScannerField
+from distcorr.space import Volume, transform_points, transform_vectors
+
+Array = NDArray[np.float64]
+
+SOLVE_TOLERANCE_MM = 1e-5
+"""Residual at which the map counts as solved; a hundredth of what any use needs."""
+
+MAX_NEWTON_STEPS = 20
+"""Newton needs 3 to 5 steps where the map is invertible; the rest is for the rim."""
+
+MAX_STEP_MM = 20.0
+"""Longest Newton step, so that a point near a fold can't be thrown across the bore."""
+
+_BLOCK = 1 << 18
+"""Points solved together; bounds the memory of the Jacobians to about 20 MB."""
+
+
+@dataclass(frozen=True, eq=False)
+class Acquisition:
+    """The map of one scan.
+
+    Parameters
+    ----------
+    state : VendorState
+        What the vendor's correction has done.
+    T_scanner_patient : ndarray, shape (4, 4)
+        From patient LPS to the scanner frame, a rigid transform.
+    normal_lps : ndarray, shape (3,)
+        Unit slice normal in patient LPS.
+    """
+
+    state: VendorState
+    T_scanner_patient: Array
+    normal_lps: Array
+
+    @classmethod
+    def from_facts(cls, facts: AcquisitionFacts, normal_lps: Array) -> Acquisition:
+        """Build the map from a scan's facts.
+
+        Raises
+        ------
+        DistcorrError
+            ``state-unknown``, ``patient-position-unknown`` or
+            ``isocentre-unknown`` if the fact that is needed is unknown.
+        """
+        where = facts.description
+        if facts.state.value is None:
+            raise DistcorrError(
+                Code.STATE_UNKNOWN, "the vendor's distortion correction is unknown", where
+            )
+        if facts.patient_position.value is None:
+            raise DistcorrError(Code.POSITION_UNKNOWN, "the patient position is unknown", where)
+        T = facts.T_scanner_patient()
+        if T is None:
+            raise DistcorrError(
+                Code.ISOCENTRE_UNKNOWN,
+                "the place of the isocentre is unknown",
+                where,
+                "state isocentre_lps = [x, y, z], its place in patient coordinates in mm",
+            )
+        return cls(facts.state.value, T, np.array(normal_lps, dtype=np.float64))
+
+    @property
+    def normal_scanner(self) -> Array:
+        """Slice normal in the scanner frame."""
+        return transform_vectors(self.T_scanner_patient, self.normal_lps)
+
+    @property
+    def vendor_projector(self) -> Array:
+        """Projector Q on the subspace that the vendor corrected, shape (3, 3)."""
+        if self.state is VendorState.ND:
+            return np.zeros((3, 3))
+        if self.state is VendorState.DIS2D:
+            n = self.normal_scanner
+            return np.eye(3) - np.outer(n, n)
+        return np.eye(3)
+
+    @property
+    def shows_truth(self) -> bool:
+        """Whether shown points are true points (DIS3D, trusted)."""
+        return self.state in (VendorState.DIS3D, VendorState.TRUSTED)
+
+    def true_to_shown(self, field: ScannerField, points_scanner: ArrayLike) -> Array:
+        """Where the scan shows tissue.
+
+        Parameters
+        ----------
+        field : ScannerField
+        points_scanner : array_like, shape (..., 3)
+            True places, scanner frame, mm.
+
+        Returns
+        -------
+        ndarray, shape (..., 3)
+            Shown places, scanner frame, mm. NaN where the map can't be solved
+            (the field folds there).
+        """
+        return self._map(field, points_scanner, np.eye(3), self.vendor_projector)
+
+    def shown_to_true(self, field: ScannerField, points_scanner: ArrayLike) -> Array:
+        """Where the tissue is that a scan shows; inverse of :meth:`true_to_shown`."""
+        return self._map(field, points_scanner, self.vendor_projector, np.eye(3))
+
+    def true_to_shown_patient(self, field: ScannerField, points_lps: ArrayLike) -> Array:
+        """Same as :meth:`true_to_shown` for points in patient LPS."""
+        return self._in_patient(self.true_to_shown, field, points_lps)
+
+    def shown_to_true_patient(self, field: ScannerField, points_lps: ArrayLike) -> Array:
+        """Same as :meth:`shown_to_true` for points in patient LPS."""
+        return self._in_patient(self.shown_to_true, field, points_lps)
+
+    def jacobian(self, field: ScannerField, true_scanner: Array, shown_scanner: Array) -> Array:
+        """Derivative ds/dr of the map true to shown.
+
+        Parameters
+        ----------
+        field : ScannerField
+        true_scanner, shown_scanner : ndarray, shape (..., 3)
+            Corresponding points r and s, scanner frame, mm.
+
+        Returns
+        -------
+        ndarray, shape (..., 3, 3)
+            ``(I + Q J(s))^-1 (I + J(r))`` with J the Jacobian of D.
+        """
+        left = np.eye(3) + self.vendor_projector @ field.jacobian(shown_scanner)
+        right = np.eye(3) + field.jacobian(true_scanner)
+        return np.linalg.solve(left, right)
+
+    def _in_patient(self, mapping, field: ScannerField, points_lps: ArrayLike) -> Array:  # type: ignore[no-untyped-def]
+        moved = mapping(field, transform_points(self.T_scanner_patient, points_lps))
+        return transform_points(np.linalg.inv(self.T_scanner_patient), moved)
+
+    def _map(self, field: ScannerField, points: ArrayLike, known: Array, sought: Array) -> Array:
+        """Solve ``b + sought D(b) = a + known D(a)`` for b, block by block."""
+        array = np.asarray(points, dtype=np.float64)
+        if self.shows_truth:
+            return array.copy()
+        flat = array.reshape(-1, 3)
+        out = np.empty_like(flat)
+        for start in range(0, len(flat), _BLOCK):
+            block = flat[start : start + _BLOCK]
+            target = block + field.displacement(block) @ known.T if known.any() else block
+            out[start : start + _BLOCK] = _solve(field, target, sought)
+        return out.reshape(array.shape)
+
+
+def _solve(field: ScannerField, target: Array, projector: Array) -> Array:
+    """Newton's method for ``b + projector D(b) = target``; NaN where it fails."""
+    found = target.copy()
+    if not projector.any():
+        return found
+    open_ = np.arange(len(target))
+    for _ in range(MAX_NEWTON_STEPS):
+        at = found[open_]
+        miss = at + field.displacement(at) @ projector.T - target[open_]
+        left = (miss**2).sum(axis=1) > SOLVE_TOLERANCE_MM**2
+        open_, at, miss = open_[left], at[left], miss[left]
+        if not len(open_):
+            return found
+        step = np.linalg.solve(np.eye(3) + projector @ field.jacobian(at), miss[..., None])[..., 0]
+        length = np.linalg.norm(step, axis=1, keepdims=True)
+        found[open_] = at - step * np.minimum(1.0, MAX_STEP_MM / np.maximum(length, 1e-12))
+    found[open_] = np.nan
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """A volume with the facts that its correction rests on.
+
+    Parameters
+    ----------
+    volume : Volume
+        Voxels in patient LPS, as shown.
+    facts : AcquisitionFacts
+    """
+
+    volume: Volume
+    facts: AcquisitionFacts
+
+    @property
+    def plane(self) -> Plane:
+        """Anatomical plane of the slices."""
+        return nearest_plane(self.volume.grid.normal_lps)
+
+    @property
+    def acquisition(self) -> Acquisition:
+        """The scan's map; raises DistcorrError if a needed fact is unknown."""
+        return Acquisition.from_facts(self.facts, self.volume.grid.normal_lps)
+
+    def __repr__(self) -> str:
+        return (
+            f"Scan({self.facts.description!r}, {self.plane}, {self.facts.state}, {self.volume!r})"
+        )
