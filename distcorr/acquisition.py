@@ -125,15 +125,15 @@ class Acquisition:
         return self._map(field, points_scanner, self.vendor_projector, np.eye(3))
 
     def true_to_shown_patient(self, field: ScannerField, points_lps: ArrayLike) -> Array:
-        """Same as :meth:`true_to_shown` for points in patient LPS."""
+        """Apply :meth:`true_to_shown` to points in patient LPS."""
         return self._in_patient(self.true_to_shown, field, points_lps)
 
     def shown_to_true_patient(self, field: ScannerField, points_lps: ArrayLike) -> Array:
-        """Same as :meth:`shown_to_true` for points in patient LPS."""
+        """Apply :meth:`shown_to_true` to points in patient LPS."""
         return self._in_patient(self.shown_to_true, field, points_lps)
 
     def jacobian(self, field: ScannerField, true_scanner: Array, shown_scanner: Array) -> Array:
-        """Derivative ds/dr of the map true to shown.
+        """Return the derivative ds/dr of the map true to shown.
 
         Parameters
         ----------
@@ -148,7 +148,7 @@ class Acquisition:
         """
         left = np.eye(3) + self.vendor_projector @ field.jacobian(shown_scanner)
         right = np.eye(3) + field.jacobian(true_scanner)
-        return np.linalg.solve(left, right)
+        return np.asarray(np.linalg.solve(left, right), dtype=np.float64)
 
     def _in_patient(self, mapping, field: ScannerField, points_lps: ArrayLike) -> Array:  # type: ignore[no-untyped-def]
         moved = mapping(field, transform_points(self.T_scanner_patient, points_lps))
