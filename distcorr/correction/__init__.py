@@ -1,0 +1,28 @@
+"""The stored result: a scanner's field, where it is valid, and how it came about."""
+
+from distcorr.correction.correction import FULL_SUPPORT, Correction
+from distcorr.correction.records import (
+    Axis,
+    ComponentRevealed,
+    Figures,
+    InputRole,
+    LeaveOneOutRow,
+    Provenance,
+    ProvenanceInput,
+    ReferenceFigures,
+    ShellFigures,
+)
+
+__all__ = [
+    "FULL_SUPPORT",
+    "Axis",
+    "ComponentRevealed",
+    "Correction",
+    "Figures",
+    "InputRole",
+    "LeaveOneOutRow",
+    "Provenance",
+    "ProvenanceInput",
+    "ReferenceFigures",
+    "ShellFigures",
+]
