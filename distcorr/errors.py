@@ -46,6 +46,8 @@ class Code(StrEnum):
     STACK_SHEARED = "stack-sheared"
     NOT_PARALLEL = "not-parallel"
     SPACING_TAG_DISAGREES = "spacing-tag-disagrees"
+    THICKNESS_IS_NOT_SPACING = "thickness-is-not-spacing"
+    SPLIT_BY_NUMBER = "split-by-instance-number"
     PATIENTS_MIXED = "patients-mixed"
     # facts of the acquisition
     STATE_UNKNOWN = "state-unknown"
@@ -182,6 +184,16 @@ REGISTRY: dict[Code, Entry] = {
         Severity.WARNING,
         "a spacing tag disagrees with the slice positions",
         "nothing here: the positions are used; beware of software that trusts the tag",
+    ),
+    Code.THICKNESS_IS_NOT_SPACING: Entry(
+        Severity.NOTE,
+        "slices are thicker or thinner than their distance, as with gaps or overlap",
+        "nothing here: the positions are used; beware of software that takes thickness for spacing",
+    ),
+    Code.SPLIT_BY_NUMBER: Entry(
+        Severity.WARNING,
+        "repeated volumes of one series are told apart by InstanceNumber alone",
+        "check that each part is one time point",
     ),
     Code.PATIENTS_MIXED: Entry(
         Severity.REFUSAL,
