@@ -1,1 +1,18 @@
 """DICOM in and out; the only room that imports pydicom."""
+
+from distcorr.dicom.header import Frame, Layout
+from distcorr.dicom.scan import Skip
+from distcorr.dicom.series import LoadedSeries, SearchResult, Series, find_series, load_series
+from distcorr.dicom.stack import Regularity
+
+__all__ = [
+    "Frame",
+    "Layout",
+    "LoadedSeries",
+    "Regularity",
+    "SearchResult",
+    "Series",
+    "Skip",
+    "find_series",
+    "load_series",
+]

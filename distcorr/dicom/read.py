@@ -9,6 +9,7 @@ import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.tag import BaseTag, Tag
+from pydicom.uid import UID
 
 from distcorr.dicom import tags
 from distcorr.dicom.header import FileHeader, Frame, Labels, Layout
@@ -79,6 +80,7 @@ def read_header(path: Path) -> FileHeader | None:
     ds = read_dataset(path, only=_SCANNED)
     with tags.quiet():
         if not tags.text(ds, "SeriesInstanceUID") or tags.number(ds, "Rows") is None:
+            _refuse_cut_header(ds, path)
             return None
         if "MOSAIC" in tags.tokens(ds, "ImageType"):
             ds = read_dataset(path)
@@ -97,6 +99,18 @@ def read_header(path: Path) -> FileHeader | None:
             description=tags.text(ds, "SeriesDescription") or tags.text(ds, "ProtocolName"),
             frames=frames,
             problem=problem,
+        )
+
+
+def _refuse_cut_header(ds: Dataset, path: Path) -> None:
+    """Tell an image whose header ends too early from an object that is no image."""
+    kind = ds.get("SOPClassUID")
+    name = kind.name if isinstance(kind, UID) else ""
+    if not name or "Image Storage" in name:
+        raise DistcorrError(
+            Code.UNREADABLE,
+            "the header ends before it says what the file is",
+            f"{tags.name_of('SOPClassUID')} is {name or 'absent'} in {path}",
         )
 
 
