@@ -19,6 +19,9 @@ from distcorr.errors import Code, DistcorrError, Finding, in_order_of_harm
 from distcorr.facts import AcquisitionFacts, Plane, nearest_plane
 from distcorr.space import Grid, Volume
 
+MAGNETIC = ("MR", "")
+"""Modalities whose facts are missed if absent; an empty one is given the benefit of doubt."""
+
 
 @dataclass(frozen=True, eq=False)
 class Series:
@@ -249,8 +252,9 @@ def _series(headers: list[FileHeader], name: str, part: Part) -> Series:
     if frames:
         read = read_facts(frames[0], first.description)
         facts = read.facts
-        # An image that is refused is told why, and nothing else.
-        findings += read.findings if stack is not None else []
+        # What is refused is told why and nothing else; only MR has these distortions.
+        if stack is not None and first.modality in MAGNETIC:
+            findings += read.findings
     if stack is not None:
         findings += stack.findings
         findings += residual_finding(stack.grid, facts)

@@ -71,41 +71,52 @@ def split(frames: Iterable[Frame]) -> list[tuple[str, Part]]:
         Name and part; the name tells what distinguishes the part and is
         ``"all"`` if there is but one.
     """
-    once, findings, conflict = _without_copies(list(frames))
-    if conflict is not None:
-        return [(WHOLE, Part(tuple(once), {}, findings, conflict))]
+    everything = list(frames)
+    try:
+        once, copies = _without_copies(everything)
+    except DistcorrError as refusal:
+        return [(WHOLE, Part(tuple(everything), refusal=refusal))]
     parts = [finished for part in _always_separate(once) for finished in _separate_colliding(part)]
-    parts = [replace(part, findings=findings + part.findings) for part in _mark_lone(parts)]
+    parts = [_with_copies_told(part, copies) for part in _mark_lone(parts)]
     return list(zip(_names(parts), parts, strict=True))
 
 
 # Copies -------------------------------------------------------------------------
 
 
-def _without_copies(
-    frames: list[Frame],
-) -> tuple[list[Frame], tuple[Finding, ...], DistcorrError | None]:
-    """Drop objects that occur twice; differing objects of one UID are a conflict."""
+def _without_copies(frames: list[Frame]) -> tuple[list[Frame], list[list[Frame]]]:
+    """Drop objects that occur twice; returns the rest, and the copies with their first.
+
+    Raises
+    ------
+    DistcorrError
+        ``duplicate-conflict`` if objects of one SOPInstanceUID differ,
+        ``pixels-unreadable`` if that can't be told.
+    """
     groups: dict[tuple[str, int], list[Frame]] = defaultdict(list)
     for frame in frames:
         groups[frame.sop_instance or str(frame.path), frame.index].append(frame)
-    if all(len(group) == 1 for group in groups.values()):
-        return frames, (), None
+    repeated = [group for group in groups.values() if len(group) > 1]
     reader = PixelReader()
     order = sorted(
-        (frame for group in groups.values() if len(group) > 1 for frame in group),
+        (frame for group in repeated for frame in group),
         key=lambda frame: (str(frame.path), frame.index),
     )
-    try:
-        digests = {id(frame): reader.digest(frame) for frame in order}
-    except DistcorrError as refusal:
-        return frames, (), refusal
-    for group in groups.values():
-        for other in group[1:]:
-            if not _identical(group[0], other) or digests[id(group[0])] != digests[id(other)]:
-                return frames, (), _conflict("different images share one SOPInstanceUID", group)
-    once = [group[0] for group in groups.values()]
-    return once, (_copies_finding([group for group in groups.values() if len(group) > 1]),), None
+    digests = {id(frame): reader.digest(frame) for frame in order}
+    for first, *others in repeated:
+        for other in others:
+            if not _identical(first, other) or digests[id(first)] != digests[id(other)]:
+                raise _conflict("different images share one SOPInstanceUID", [first, other])
+    return [group[0] for group in groups.values()], repeated
+
+
+def _with_copies_told(part: Part, copies: list[list[Frame]]) -> Part:
+    """Report the copies that concern a part."""
+    kept = {id(frame) for frame in part.frames}
+    own = [group for group in copies if id(group[0]) in kept]
+    if not own:
+        return part
+    return replace(part, findings=(_copies_finding(own), *part.findings))
 
 
 def _identical(one: Frame, other: Frame) -> bool:
@@ -341,7 +352,7 @@ def _not_parallel(part: Part, parts: list[Part]) -> DistcorrError | None:
     own = part.frames[0]
     others = [other.frames[0] for other in parts if other is not part]
     angles = [
-        (float(np.degrees(np.arccos(np.clip(abs(own.normal_lps @ other.normal_lps), 0, 1)))), other)
+        (_turn_degrees(own, other), other)
         for other in others
         if _tilt_mm(own, other) > PARALLEL_TOLERANCE_MM
     ]
@@ -353,31 +364,45 @@ def _not_parallel(part: Part, parts: list[Part]) -> DistcorrError | None:
     return DistcorrError(
         Code.NOT_PARALLEL,
         "a slice is parallel to no other of its series",
-        f"{own.name} is tilted {angle:.1f} degrees against {other.name}, which moves its far "
+        f"{own.name} is turned {angle:.1f} degrees against {other.name}, which moves its far "
         f"corner by {_tilt_mm(own, other):.1f} mm (tolerance {PARALLEL_TOLERANCE_MM:g})",
     )
 
 
+def _turn_degrees(one: Frame, other: Frame) -> float:
+    """Angle of the rotation from one orientation to the other."""
+    axes = [np.stack([f.row_lps, f.column_lps, f.normal_lps]) for f in (one, other)]
+    cosine = (np.trace(axes[0] @ axes[1].T) - 1) / 2
+    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+
+
 # Names -----------------------------------------------------------------------------
+
+_NAMING_ORDER = (
+    "orientation",
+    "image type",
+    "echo",
+    *_REPEATS,
+    "repeat",
+    "matrix",
+    "frame of reference",
+)
 
 
 def _names(parts: list[Part]) -> list[str]:
-    """Name each part by the traits that differ between the parts."""
+    """Name each part by as few traits as tell all parts apart."""
     if len(parts) == 1:
         return [WHOLE]
-    traits = list(dict.fromkeys(name for part in parts for name in part.traits))
-    differing = [t for t in traits if len({part.traits.get(t, "") for part in parts}) > 1]
-    shown = {t: _shown(t, [part.traits.get(t, "") for part in parts]) for t in differing}
-    names = [
-        ", ".join(value for t in differing if (value := shown[t][n])) or WHOLE
-        for n in range(len(parts))
-    ]
-    total, seen = Counter(names), Counter[str]()
-    for n, name in enumerate(names):
-        if total[name] > 1:
-            seen[name] += 1
-            names[n] = f"{name} #{seen[name]}"
-    return names
+    columns: list[list[str]] = []
+    told_apart = 1
+    for trait in _NAMING_ORDER:
+        values = _shown(trait, [part.traits.get(trait, "") for part in parts])
+        rows = len(set(zip(*columns, values, strict=True)))
+        if rows > told_apart:
+            columns.append(values)
+            told_apart = rows
+    names = [", ".join(value for value in row if value) for row in zip(*columns, strict=True)]
+    return [name or WHOLE for name in names]
 
 
 def _shown(trait: str, values: list[str]) -> list[str]:

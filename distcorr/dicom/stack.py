@@ -188,10 +188,10 @@ def _slots(along: Array) -> tuple[float, NDArray[np.int64] | None]:
 
 
 def _regularity(slots: NDArray[np.int64] | None, sheared: bool) -> Regularity:
-    if sheared:
-        return Regularity.SHEARED
     if slots is None:
         return Regularity.IRREGULAR
+    if sheared:
+        return Regularity.SHEARED
     return Regularity.REGULAR if slots[-1] == slots.size - 1 else Regularity.GAPS
 
 
@@ -238,7 +238,7 @@ def _gap_findings(
         findings.append(
             Finding(
                 Code.SLICES_MISSING,
-                f"{lost} slices are missing inside the stack",
+                f"{lost} {'slice is' if lost == 1 else 'slices are'} missing inside the stack",
                 _listed(frames, gaps, holes, spacing),
             )
         )

@@ -1,0 +1,135 @@
+"""Volumes in NRRD and NIfTI files, through SimpleITK.
+
+Both directions keep the geometry exactly: SimpleITK speaks LPS for every format,
+NRRD stores LPS as it is, and NIfTI's RAS exists in the file alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813 - the name it has everywhere
+
+from distcorr.errors import Code, DistcorrError
+from distcorr.outputs import whole_output
+from distcorr.space import Grid, Volume
+
+SUFFIXES = (".nrrd", ".nii", ".nii.gz")
+"""File names that are read and written."""
+
+
+def suffix_of(path: Path) -> str:
+    """Return the format's suffix of a file name.
+
+    Raises
+    ------
+    DistcorrError
+        ``bad-format`` if it is none of :data:`SUFFIXES`.
+    """
+    name = path.name.lower()
+    found = [suffix for suffix in SUFFIXES if name.endswith(suffix)]
+    if not found:
+        raise DistcorrError(
+            Code.BAD_FORMAT, "the file name names no known format", str(path),
+            f"end it in one of {', '.join(SUFFIXES)}",
+        )  # fmt: skip
+    return max(found, key=len)
+
+
+def read_volume(path: Path) -> Volume:
+    """Read a three-dimensional scalar volume.
+
+    Parameters
+    ----------
+    path : Path
+        NRRD or NIfTI file.
+
+    Returns
+    -------
+    Volume
+        In patient LPS.
+
+    Raises
+    ------
+    DistcorrError
+        ``not-found``, ``unreadable``, ``bad-format`` for other dimensions or
+        several components, ``geometry-invalid``.
+    """
+    path = Path(path)
+    suffix_of(path)
+    if not path.is_file():
+        raise DistcorrError(Code.NOT_FOUND, "no such file", str(path))
+    try:
+        image: Any = sitk.ReadImage(str(path))
+    except RuntimeError as failure:
+        reason = str(failure).strip().splitlines()[-1]
+        raise DistcorrError(
+            Code.UNREADABLE, "the image can't be read", f"{path}: {reason}"
+        ) from failure
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise DistcorrError(
+            Code.BAD_FORMAT,
+            "the image is no three-dimensional scalar volume",
+            f"{path} has {image.GetDimension()} dimensions and "
+            f"{image.GetNumberOfComponentsPerPixel()} components",
+            "give one three-dimensional volume",
+        )
+    return from_sitk(image)
+
+
+def write_volume(volume: Volume, path: Path, *, overwrite: bool = False) -> None:
+    """Write a volume; the file appears under its name only once it is complete.
+
+    Parameters
+    ----------
+    volume : Volume
+        ``valid`` is not stored.
+    path : Path
+        NRRD or NIfTI file; its folder is created.
+    overwrite : bool
+        Replace a file that is there.
+
+    Raises
+    ------
+    DistcorrError
+        ``output-exists``, ``output-unwritable``, ``bad-format``.
+    """
+    path = Path(path)
+    suffix_of(path)
+    with whole_output(path, overwrite=overwrite) as temporary:
+        try:
+            sitk.WriteImage(to_sitk(volume), str(temporary), useCompression=True)
+        except RuntimeError as failure:
+            raise DistcorrError(
+                Code.OUTPUT_UNWRITABLE,
+                "the output can't be written",
+                f"{path}: {str(failure).strip().splitlines()[-1]}",
+            ) from failure
+
+
+def from_sitk(image: Any) -> Volume:
+    """Take a SimpleITK image over as a volume.
+
+    Raises
+    ------
+    DistcorrError
+        ``geometry-invalid`` if its grid is not right-handed and right-angled.
+    """
+    direction = np.array(image.GetDirection()).reshape(3, 3)
+    grid = Grid(image.GetSize(), image.GetOrigin(), image.GetSpacing(), direction)
+    return Volume(sitk.GetArrayFromImage(image), grid)
+
+
+def to_sitk(volume: Volume) -> Any:
+    """Hand a volume over as a SimpleITK image."""
+    array = volume.array
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8)
+    native = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    image: Any = sitk.GetImageFromArray(native)
+    image.SetOrigin(volume.grid.origin_lps.tolist())
+    image.SetSpacing(volume.grid.spacing.tolist())
+    image.SetDirection(volume.grid.direction.ravel().tolist())
+    return image
