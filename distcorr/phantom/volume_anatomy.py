@@ -1,0 +1,181 @@
+"""Real anatomy as a subject: a volume, scaled and bent into many different people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from numba import njit, prange
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from distcorr.errors import Code, DistcorrError
+from distcorr.field import Lattice
+from distcorr.field.bspline import cell_of, cubic_weights
+from distcorr.phantom.anatomy import Raster, Sphere
+from distcorr.phantom.contrasts import Contrast, recoloured
+
+Array = NDArray[np.float64]
+
+FULL_BRIGHTNESS = 900.0
+"""Brightness of the 99th percentile of the body, as in the digital legs."""
+
+BODY_SHARE = 0.12
+"""Brightness, as a share of the 99th percentile, that separates body from air."""
+
+BEND_WAVELENGTH_MM = 80.0
+"""Wavelength of the bending that makes subjects differ."""
+
+_SPLINE_SD = float(np.sqrt(151 / 315))
+"""Share of their standard deviation that white coefficients keep along each
+axis of a cubic B-spline: the integral of its square is 151/315."""
+
+
+@dataclass(frozen=True)
+class VolumeAnatomy:
+    """A scanned volume, scaled to body size and smoothly bent.
+
+    Parameters
+    ----------
+    path : Path
+        NIfTI or NRRD.
+    scale : tuple of float
+        Along L, P, S.
+    subject_seed : int
+        Picks the bending and up to 4 % of size.
+    bend_mm : float
+        Standard deviation of each component of the bending.
+    raster_mm : float
+        Spacing of the subject's raster.
+    name : str
+    """
+
+    path: Path
+    scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    subject_seed: int = 0
+    bend_mm: float = 6.0
+    raster_mm: float = 1.6
+    name: str = "volume"
+
+    @property
+    def spheres(self) -> tuple[Sphere, ...]:
+        """None: real anatomy holds no exact spheres."""
+        return ()
+
+    def brightness(self, contrast: Contrast) -> Raster:
+        """Brightness without coil sensitivity or noise."""
+        image, body = _bent(self)
+        inside = recoloured(np.clip(image.array / FULL_BRIGHTNESS, 0, 1.5), contrast)
+        if contrast is Contrast.T1W:
+            return image
+        return Raster(
+            (np.float32(FULL_BRIGHTNESS) * inside * body.array).astype(np.float32),
+            image.origin,
+            image.spacing,
+        )
+
+    def body(self) -> Raster:
+        """Share of each voxel that is body, 0 to 1."""
+        return _bent(self)[1]
+
+
+@lru_cache(maxsize=4)
+def _template(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32], Array, Array]:
+    """Read a volume: spline coefficients, body, centre and spacing in LPS order."""
+    if not path.is_file():
+        raise DistcorrError(Code.NOT_FOUND, "the anatomy does not exist", str(path))
+    image = sitk.DICOMOrient(sitk.ReadImage(str(path), sitk.sitkFloat32), "LPS")
+    array = sitk.GetArrayFromImage(image)
+    full = float(np.percentile(array[array > 0.1 * array.max()], 99))
+    array *= np.float32(FULL_BRIGHTNESS / full)
+    smooth = ndimage.gaussian_filter(array, 1.5 / np.array(image.GetSpacing())[::-1])
+    labels, _ = ndimage.label(smooth > BODY_SHARE * FULL_BRIGHTNESS)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    kept = np.isin(labels, np.flatnonzero(sizes > 0.1 * sizes.max()))
+    filled = np.stack([ndimage.binary_fill_holes(plane) for plane in kept])
+    where = np.argwhere(filled)
+    centre = ((where.min(0) + where.max(0)) / 2)[::-1]
+    array[~filled] = 0
+    coefficients = ndimage.spline_filter(array, order=3, output=np.float32)
+    return coefficients, filled.astype(np.float32), centre, np.array(image.GetSpacing())
+
+
+@lru_cache(maxsize=4)
+def _bent(anatomy: VolumeAnatomy) -> tuple[Raster, Raster]:
+    """Build the subject's brightness and body on its raster."""
+    coefficients, body, centre, spacing = _template(anatomy.path)
+    rng = np.random.default_rng([anatomy.subject_seed, 0xB0D])
+    scale = np.array(anatomy.scale) * (1 + 0.04 * np.clip(rng.normal(size=3), -1, 1))
+    half = np.array(body.shape)[::-1] * spacing * scale / 2 + 3 * anatomy.bend_mm
+    size = np.ceil(2 * half / anatomy.raster_mm).astype(int)
+    origin = -(size - 1) / 2 * anatomy.raster_mm
+    lattice = _bending(rng, half + anatomy.raster_mm, anatomy.bend_mm)
+    shape = (int(size[2]), int(size[1]), int(size[0]))
+    image, mask = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    _warp(
+        coefficients, body, centre, 1.0 / (spacing * scale), origin, anatomy.raster_mm,
+        lattice.origin, lattice.spacing, lattice.coefficients, image, mask,
+    )
+    step = np.full(3, anatomy.raster_mm)
+    return Raster(image, origin, step), Raster(mask, origin, step)
+
+
+def _bending(rng: np.random.Generator, half: Array, sd_mm: float) -> Lattice:
+    """Draw a smooth random displacement; a seed's bending does not depend on its size."""
+    spacing = BEND_WAVELENGTH_MM / 2
+    lattice = Lattice.covering(-half, half, spacing)
+    c = rng.normal(size=lattice.coefficients.shape)
+    return Lattice(lattice.origin, lattice.spacing, sd_mm / _SPLINE_SD**3 * c)
+
+
+@njit(cache=True, parallel=True)
+def _warp(coef, body, centre, per_mm, origin, step, l_origin, l_step, c, image, mask):  # type: ignore[no-untyped-def]
+    nz, ny, nx = coef.shape
+    for k in prange(image.shape[0]):
+        p, q, d = np.empty(3), np.empty(3), np.empty(3)
+        w = np.empty((3, 4))
+        first = np.empty(3, np.int64)
+        for j in range(image.shape[1]):
+            for i in range(image.shape[2]):
+                p[0], p[1], p[2] = origin[0] + i * step, origin[1] + j * step, origin[2] + k * step
+                for a in range(3):
+                    u = (p[a] - l_origin[a]) / l_step[a]
+                    first[a] = cell_of(u, c.shape[3 - a])
+                    cubic_weights(u - first[a] - 1, w[a])
+                d[:] = 0.0
+                for z in range(4):
+                    for y in range(4):
+                        v = w[2, z] * w[1, y]
+                        for x in range(4):
+                            f = v * w[0, x]
+                            for a in range(3):
+                                d[a] += f * c[a, first[2] + z, first[1] + y, first[0] + x]
+                outside = False
+                for a in range(3):
+                    q[a] = centre[a] + (p[a] + d[a]) * per_mm[a]
+                    n = coef.shape[2 - a]
+                    # The spline's support must lie inside; the volume's rim is lost.
+                    if q[a] < 1.0 or q[a] >= n - 2.0:
+                        outside = True
+                        break
+                    first[a] = int(np.floor(q[a])) - 1
+                    cubic_weights(q[a] - first[a] - 1, w[a])
+                image[k, j, i] = 0.0
+                mask[k, j, i] = 0.0
+                if outside:
+                    continue
+                value = 0.0
+                inside = 0.0
+                for z in range(4):
+                    for y in range(4):
+                        v = w[2, z] * w[1, y]
+                        for x in range(4):
+                            f = v * w[0, x]
+                            value += f * coef[first[2] + z, first[1] + y, first[0] + x]
+                            inside += f * body[first[2] + z, first[1] + y, first[0] + x]
+                image[k, j, i] = max(value, 0.0)
+                mask[k, j, i] = inside
