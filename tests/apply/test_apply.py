@@ -1,0 +1,316 @@
+"""Applying a correction: physics, agreement with SimpleITK, guards and bookkeeping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from distcorr.acquisition import Scan
+from distcorr.apply import ApplyOptions, Interpolation, apply_correction
+from distcorr.correction import blocks
+from distcorr.errors import Code, DistcorrError
+from distcorr.facts import AcquisitionFacts, Fact, Scanner, VendorState
+from distcorr.field import HarmonicField
+from distcorr.space import Grid, PatientPosition, Volume
+from distcorr.transforms import displacement_field
+from tests.apply.examples import coronal_grid, facts, oblique_grid, scan_of, smooth_object
+from tests.correction.examples import SCANNER, correction_of, example_field
+
+SHOWN_STATES = (VendorState.ND, VendorState.DIS2D)
+CORRECTION = correction_of(example_field())
+ZERO = correction_of(HarmonicField.from_terms(x={}, y={}, z={}))
+GREY_LEVELS = 2.0
+"""Interpolation error allowed of an object of 200 grey levels' amplitude in 4 mm voxels."""
+
+
+def distorted(grid: Grid, known: AcquisitionFacts, brightness: bool = False) -> Scan:
+    """See the object through the field, by the inverse of the map that is applied."""
+    acquisition = replace(known, state=known.state).T_scanner_patient()
+    assert acquisition is not None
+    scan = scan_of(np.zeros(grid.shape), grid, known)
+    true = scan.acquisition.shown_to_true_patient(CORRECTION.field, grid.points_lps())
+    values = smooth_object(true)
+    if brightness:
+        values = values * _volume_ratio(scan, grid)
+    return scan_of(values, grid, known)
+
+
+def _volume_ratio(scan: Scan, grid: Grid) -> np.ndarray:
+    """det(d true / d shown) by central differences."""
+    h = 0.01
+    columns = []
+    for axis in np.eye(3):
+        ahead, behind = (
+            scan.acquisition.shown_to_true_patient(CORRECTION.field, grid.points_lps() + s * axis)
+            for s in (h, -h)
+        )
+        columns.append((ahead - behind) / (2 * h))
+    return np.abs(np.linalg.det(np.stack(columns, axis=-1)))
+
+
+def inner(array: np.ndarray, margin: int = 4) -> np.ndarray:
+    cut = slice(margin, -margin)
+    return array[cut, cut, cut]
+
+
+@pytest.mark.parametrize("position", list(PatientPosition))
+@pytest.mark.parametrize("state", SHOWN_STATES)
+def test_the_object_returns_to_its_place(position: PatientPosition, state: VendorState) -> None:
+    grid = coronal_grid()
+    scan = distorted(grid, facts(state, position))
+    truth = smooth_object(grid.points_lps())
+    done = apply_correction(scan, CORRECTION)
+    assert np.abs(inner(scan.volume.array - truth)).max() > 7 * GREY_LEVELS
+    assert np.abs(inner(done.volume.array - truth)).max() < GREY_LEVELS
+
+
+def test_a_first_principles_fixed_point_agrees() -> None:
+    """Uncorrected, head first and supine: what is shown at q is the r with r + D(r) = q."""
+    grid = coronal_grid()
+    known = facts()
+    q = grid.points_lps() - np.array(known.isocentre_lps.value)
+    r = q.copy()
+    for _ in range(60):
+        r = q - example_field().displacement(r)
+    scan = scan_of(smooth_object(r + np.array(known.isocentre_lps.value)), grid, known)
+    done = apply_correction(scan, CORRECTION)
+    truth = smooth_object(grid.points_lps())
+    assert np.abs(inner(done.volume.array - truth)).max() < GREY_LEVELS
+
+
+@pytest.mark.parametrize("state", SHOWN_STATES)
+def test_brightness_is_restored(state: VendorState) -> None:
+    grid = coronal_grid()
+    scan = distorted(grid, facts(state), brightness=True)
+    truth = smooth_object(grid.points_lps())
+    plain = apply_correction(scan, CORRECTION)
+    done = apply_correction(scan, CORRECTION, ApplyOptions(correct_intensity=True))
+    assert np.abs(inner(done.volume.array - truth)).max() < GREY_LEVELS
+    assert np.abs(inner(plain.volume.array - truth)).max() > 5 * GREY_LEVELS
+
+
+ITK = {
+    Interpolation.BSPLINE: sitk.sitkBSpline,
+    Interpolation.LINEAR: sitk.sitkLinear,
+    Interpolation.NEAREST: sitk.sitkNearestNeighbor,
+}
+
+
+def itk_image(array: np.ndarray, grid: Grid) -> sitk.Image:
+    image = sitk.GetImageFromArray(array, isVector=array.ndim == 4)
+    image.SetOrigin(grid.origin_lps.tolist())
+    image.SetSpacing(grid.spacing.tolist())
+    image.SetDirection(grid.direction.ravel().tolist())
+    return image
+
+
+@pytest.mark.parametrize("interpolation", list(Interpolation))
+@pytest.mark.parametrize("grid", [coronal_grid(), oblique_grid()], ids=["coronal", "oblique"])
+@pytest.mark.parametrize("state", SHOWN_STATES)
+def test_simpleitk_resampling_with_the_exported_field_agrees(
+    interpolation: Interpolation, grid: Grid, state: VendorState
+) -> None:
+    rng = np.random.default_rng(1)
+    scan = scan_of(rng.normal(0, 100, grid.shape), grid, facts(state, PatientPosition.FFP))
+    like = oblique_grid((44, 38, 34))
+    done = apply_correction(
+        scan, CORRECTION, ApplyOptions(interpolation, outside_value=-7.0), like=like
+    )
+    moved = sitk.DisplacementFieldTransform(
+        itk_image(displacement_field(CORRECTION, scan.acquisition, like), like)
+    )
+    image = itk_image(scan.volume.array, grid)
+    expected = sitk.GetArrayFromImage(
+        sitk.Resample(image, itk_image(np.zeros(like.shape), like), moved, ITK[interpolation], -7.0)
+    )
+    assert done.volume.valid is not None
+    assert 0.1 < done.volume.valid.mean() < 1.0
+    # ITK leaves the outermost half voxel to its own rounding: compare within the centres.
+    differs = ~np.isclose(done.volume.array, expected, rtol=1e-6, atol=1e-4)
+    assert differs.mean() < 2e-3
+    assert not differs[scipy_inner(done.volume.valid)].any()
+
+
+def scipy_inner(valid: np.ndarray) -> np.ndarray:
+    from scipy.ndimage import binary_erosion
+
+    return np.asarray(binary_erosion(valid, iterations=2, border_value=1))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    dtype=st.sampled_from([np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64]),
+    interpolation=st.sampled_from(Interpolation),
+    state=st.sampled_from(SHOWN_STATES),
+    position=st.sampled_from(PatientPosition),
+    correct_intensity=st.booleans(),
+    size=st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9)),
+)
+def test_a_zero_field_changes_nothing(
+    dtype: type,
+    interpolation: Interpolation,
+    state: VendorState,
+    position: PatientPosition,
+    correct_intensity: bool,
+    size: tuple[int, int, int],
+) -> None:
+    grid = oblique_grid(size)
+    array = (np.random.default_rng(0).uniform(0, 255, grid.shape)).astype(dtype)
+    options = ApplyOptions(interpolation, correct_intensity)
+    done = apply_correction(scan_of(array, grid, facts(state, position)), ZERO, options)
+    assert done.volume.array.dtype == dtype
+    np.testing.assert_allclose(done.volume.array, array, atol=1e-3)
+    assert done.volume.valid is None
+    assert done.largest_displacement_mm == pytest.approx(0, abs=1e-9)
+    assert done.supported.all()
+    assert done.findings == ()
+
+
+@pytest.mark.parametrize("axes", [(0, 1), (1, 2), (0, 2)])
+@pytest.mark.parametrize("state", SHOWN_STATES)
+def test_storing_an_image_flipped_changes_nothing(
+    axes: tuple[int, int], state: VendorState
+) -> None:
+    """Two axes at a time, so that the grid stays right-handed."""
+    grid = oblique_grid()
+    scan = distorted(grid, facts(state))
+    direction, last = grid.direction.copy(), np.zeros(3)
+    for axis in axes:
+        last[axis] = grid.size[axis] - 1
+        direction[:, axis] *= -1
+    origin = grid.origin_lps + grid.direction @ (grid.spacing * last)
+    flipped_grid = Grid(grid.size, origin, grid.spacing, direction)
+    array_axes = tuple(2 - axis for axis in axes)
+    flipped = scan_of(np.flip(scan.volume.array, array_axes), flipped_grid, scan.facts)
+    straight = apply_correction(scan, CORRECTION)
+    turned = apply_correction(flipped, CORRECTION)
+    np.testing.assert_allclose(
+        np.flip(turned.volume.array, array_axes), straight.volume.array, atol=1e-3
+    )
+    assert np.array_equal(np.flip(turned.supported, array_axes), straight.supported)
+
+
+def test_small_blocks_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    scan = distorted(oblique_grid(), facts(VendorState.DIS2D))
+    whole = apply_correction(scan, CORRECTION)
+    monkeypatch.setattr(blocks, "BLOCK_VOXELS", 777)
+    parts = apply_correction(scan, CORRECTION)
+    assert np.array_equal(whole.volume.array, parts.volume.array)
+    assert whole.largest_displacement_mm == parts.largest_displacement_mm
+    assert whole.supported_fraction == parts.supported_fraction
+
+
+def test_integers_are_rounded_and_clipped() -> None:
+    grid = coronal_grid()
+    array = np.where(np.indices(grid.shape).sum(axis=0) % 6 < 3, 0, 255).astype(np.uint8)
+    done = apply_correction(scan_of(array, grid, facts()), CORRECTION)
+    assert done.volume.array.dtype == np.uint8
+    overshooting = apply_correction(scan_of(array.astype(float), grid, facts()), CORRECTION)
+    assert overshooting.volume.array.min() < -5
+    expected = np.clip(np.rint(overshooting.volume.array), 0, 255)
+    assert np.abs(done.volume.array - expected).max() <= 1
+
+
+def test_missing_voxels_stay_missing() -> None:
+    grid = coronal_grid()
+    valid = np.ones(grid.shape, dtype=bool)
+    valid[10] = False
+    array = smooth_object(grid.points_lps())
+    array[5, 5, 5] = np.nan
+    scan = Scan(Volume(array, grid, valid), facts())
+    done = apply_correction(scan, ZERO, ApplyOptions(outside_value=-1))
+    assert done.volume.valid is not None
+    valid[5, 5, 5] = False
+    assert np.array_equal(done.volume.valid, valid)
+    assert (done.volume.array[~valid] == -1).all()
+    assert np.isfinite(done.volume.array).all()
+
+
+def test_outside_of_the_support_is_told() -> None:
+    small = correction_of(example_field(), support_mm=40.0)
+    done = apply_correction(distorted(coronal_grid(), facts()), small)
+    assert [finding.code for finding in done.findings] == [Code.OUTSIDE_SUPPORT]
+    assert 0 < done.supported_fraction < 0.5
+    assert "mm from the isocentre" in done.findings[0].evidence
+    centre = tuple(n // 2 for n in done.supported.shape)
+    assert done.supported[centre]
+    assert not done.supported[0, 0, 0]
+
+
+def test_points_without_a_solution_are_outside_and_unsupported() -> None:
+    folding = correction_of(HarmonicField.from_terms(x={(2, 2): 900.0}, y={(2, -2): 900.0}, z={}))
+    grid = coronal_grid()
+    scan = scan_of(np.full(grid.shape, 100.0), grid, facts(VendorState.DIS2D))
+    done = apply_correction(scan, folding, ApplyOptions(outside_value=-1))
+    lost = np.isnan(displacement_field(folding, scan.acquisition, grid)).any(axis=-1)
+    assert lost.any()
+    assert (done.volume.array[lost] == -1).all()
+    assert not done.supported[lost].any()
+
+
+def test_a_grid_far_away_shows_nothing() -> None:
+    scan = distorted(coronal_grid(), facts())
+    far = Grid((4, 4, 4), np.array([900.0, 0, 0]), np.ones(3), np.eye(3))
+    done = apply_correction(scan, CORRECTION, like=far)
+    assert done.volume.valid is not None
+    assert not done.volume.valid.any()
+    assert done.supported_fraction == 0
+    assert [finding.code for finding in done.findings] == [Code.OUTSIDE_SUPPORT]
+
+
+REFUSED: list[tuple[AcquisitionFacts, Code]] = [
+    (facts(VendorState.DIS3D), Code.NOTHING_TO_CORRECT),
+    (facts(VendorState.TRUSTED, None), Code.NOTHING_TO_CORRECT),
+    (facts(None), Code.STATE_UNKNOWN),
+    (facts(position=None), Code.POSITION_UNKNOWN),
+    (replace(facts(), isocentre_lps=Fact()), Code.ISOCENTRE_UNKNOWN),
+    (facts(scanner=replace(SCANNER, serial="999")), Code.WRONG_SCANNER),
+    (facts(scanner=replace(SCANNER, serial="", model="Skyra")), Code.WRONG_SCANNER),
+    (facts(scanner=replace(SCANNER, serial="", field_strength_t=1.5)), Code.WRONG_SCANNER),
+]
+
+
+@pytest.mark.parametrize(("known", "code"), REFUSED)
+def test_refusals(known: AcquisitionFacts, code: Code) -> None:
+    grid = coronal_grid((4, 4, 4))
+    with pytest.raises(DistcorrError) as refusal:
+        apply_correction(scan_of(np.zeros(grid.shape), grid, known), CORRECTION)
+    assert refusal.value.code is code
+
+
+ACCEPTED: list[Callable[[Scanner], Scanner]] = [
+    lambda s: s,
+    lambda s: replace(s, manufacturer="Siemens Healthineers", model="prisma", software="XA30"),
+    lambda s: replace(s, serial="", field_strength_t=2.89),
+]
+
+
+@pytest.mark.parametrize("change", ACCEPTED)
+def test_the_same_scanner_under_other_spellings(change: Callable[[Scanner], Scanner]) -> None:
+    grid = coronal_grid((4, 4, 4))
+    scan = scan_of(np.zeros(grid.shape), grid, facts(scanner=change(SCANNER)))
+    assert apply_correction(scan, CORRECTION).findings == ()
+
+
+def test_an_unknown_scanner_is_a_doubt() -> None:
+    grid = coronal_grid((4, 4, 4))
+    scan = scan_of(np.zeros(grid.shape), grid, facts(scanner=Scanner()))
+    (finding,) = apply_correction(scan, CORRECTION).findings
+    assert finding.code is Code.WRONG_SCANNER
+    assert "unknown scanner" in finding.evidence
+
+
+def test_forcing_records_the_reason() -> None:
+    grid = coronal_grid((4, 4, 4))
+    scan = scan_of(np.zeros(grid.shape), grid, facts(scanner=replace(SCANNER, serial="9")))
+    options = ApplyOptions(force_reason="gradient coil moved to a new magnet")
+    (finding,) = apply_correction(scan, CORRECTION, options).findings
+    assert "gradient coil moved" in str(finding)
+    with pytest.raises(ValueError, match="reason"):
+        ApplyOptions(force_reason=" ")
