@@ -13,6 +13,8 @@ from typing import Annotated
 import typer
 
 from distcorr import __version__
+from distcorr.cli.convert import convert
+from distcorr.cli.inspect import inspect
 from distcorr.errors import Code, DistcorrError
 
 DEBUG_VARIABLE = "DISTCORR_DEBUG"
@@ -32,6 +34,10 @@ def _options(
 ) -> None:
     if debug:
         os.environ[DEBUG_VARIABLE] = "1"
+
+
+app.command("inspect")(inspect)
+app.command("convert")(convert)
 
 
 @app.command("version")
@@ -54,6 +60,6 @@ def main() -> None:
 
 def _fail(message: str) -> None:
     if os.environ.get(DEBUG_VARIABLE):
-        raise  # noqa: PLE0704 - only called while an exception is handled
+        raise
     typer.echo(message, err=True)
     sys.exit(1)

@@ -24,7 +24,7 @@ class EffectRow:
     from_mm, to_mm : float
         Distance from the isocentre.
     mean_mm, maximum_mm : float
-        Length of the displacement without vendor correction.
+        Length of the displacement.
     source : str
     """
 
@@ -51,6 +51,15 @@ EFFECT_ROWS: tuple[EffectRow, ...] = (
     EffectRow(1.5, 100, 150, 2.4, 4.4, _S15),
     EffectRow(1.5, 150, 200, 7.4, 17.7, _S15),
     EffectRow(1.5, 200, np.inf, 13.6, 30.0, _S15),
+)
+
+_S15_3D = "phantom on a clinical 1.5 T scanner after the vendor's 3D correction"
+
+AFTER_3D_ROWS: tuple[EffectRow, ...] = (
+    EffectRow(1.5, 0, 100, 0.3, 1.3, _S15_3D),
+    EffectRow(1.5, 100, 150, 0.45, 1.4, _S15_3D),
+    EffectRow(1.5, 150, 200, 0.76, 2.0, _S15_3D),
+    EffectRow(1.5, 200, np.inf, 1.2, 10.0, _S15_3D),
 )
 
 THROUGH_PLANE_WORDS: dict[Plane, str] = {
@@ -103,11 +112,10 @@ def reach(grid: Grid, facts: AcquisitionFacts) -> Reach:
     farthest = float(np.linalg.norm(grid.corners_lps - centre, axis=1).max())
     low_field = (facts.scanner.field_strength_t or 3.0) < _STRENGTH_SPLIT_T
     strength = 1.5 if low_field else 3.0
-    row = next(
-        row
-        for row in EFFECT_ROWS
-        if row.field_strength_t == strength and row.from_mm <= farthest < row.to_mm
-    )
+    rows = [row for row in EFFECT_ROWS if row.field_strength_t == strength]
+    if facts.state.value is VendorState.DIS3D:
+        rows = list(AFTER_3D_ROWS)
+    row = next(row for row in rows if row.from_mm <= farthest < row.to_mm)
     return Reach(farthest, measured_from, row)
 
 

@@ -1,0 +1,34 @@
+"""Progress on a terminal; silent elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import Progress
+
+
+@contextmanager
+def file_progress(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Show a bar on stderr while files are read.
+
+    Parameters
+    ----------
+    what : str
+        What is being done.
+    quiet : bool
+        Show nothing; nothing is shown either where stderr is no terminal.
+
+    Yields
+    ------
+    callable or None
+        To be called with the number done and the number of all.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
