@@ -1,0 +1,165 @@
+"""The manifest ``cohort.toml``: which scans belong together, and what is known of them.
+
+    [[reference]]                   # a subject scanned twice
+    id = "ref01"
+    axial = "ref01/axial"           # relative to the manifest
+    coronal = "ref01/coronal"
+    # optional: axial_state, coronal_state = "ND" | "DIS2D" | "DIS3D" | "trusted"
+    #           isocentre_lps = [x, y, z], patient_position = "HFS", mask = "..."
+
+    [[scan]]                        # a scan to correct
+    id = "sub07"
+    path = "sub07/coronal"
+    # optional: state, isocentre_lps, patient_position
+
+Unknown keys are errors.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from distcorr.batch.load import Statement
+from distcorr.errors import Code, DistcorrError
+from distcorr.facts import VendorState
+from distcorr.space import PatientPosition
+
+MAX_MANIFEST_BYTES = 16 << 20
+"""A manifest of 100,000 scans; a larger file was given by mistake."""
+
+_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{n}{i}" for n in ("com", "lpt") for i in range(1, 10))}
+
+
+def _safe_as_file_name(value: str) -> str:
+    if value.endswith(".") or value.split(".")[0].lower() in _RESERVED:
+        raise ValueError(f"{value!r} is not safe as a file name")
+    return value
+
+
+Id = Annotated[str, Field(pattern=_ID_PATTERN), AfterValidator(_safe_as_file_name)]
+Text = Annotated[str, Field(min_length=1)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Point = tuple[Number, Number, Number]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CohortReference(_Entry):
+    """A subject scanned axially and coronally; paths as written."""
+
+    id: Id
+    axial: Text
+    coronal: Text
+    axial_state: VendorState | None = None
+    coronal_state: VendorState | None = None
+    isocentre_lps: Point | None = None
+    patient_position: PatientPosition | None = None
+    mask: Text | None = None
+
+    def statement(self, source: str, state: VendorState | None) -> Statement:
+        """Say what the manifest states about one of the two scans."""
+        return Statement(source, state, self.patient_position, self.isocentre_lps)
+
+
+class CohortScan(_Entry):
+    """A scan to correct; path as written."""
+
+    id: Id
+    path: Text
+    state: VendorState | None = None
+    isocentre_lps: Point | None = None
+    patient_position: PatientPosition | None = None
+
+    def statement(self, source: str) -> Statement:
+        """Say what the manifest states about the scan."""
+        return Statement(source, self.state, self.patient_position, self.isocentre_lps)
+
+
+class _Manifest(_Entry):
+    reference: tuple[CohortReference, ...] = ()
+    scan: tuple[CohortScan, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A manifest that was read.
+
+    Attributes
+    ----------
+    path : Path
+        Of the manifest.
+    references : tuple of CohortReference
+    scans : tuple of CohortScan
+    """
+
+    path: Path
+    references: tuple[CohortReference, ...]
+    scans: tuple[CohortScan, ...]
+
+    def resolve(self, written: str) -> Path:
+        """Path of an entry; relative ones are relative to the manifest."""
+        return self.path.parent / Path(written).expanduser()
+
+
+def read_cohort(path: Path) -> Cohort:
+    """Read a manifest.
+
+    Raises
+    ------
+    DistcorrError
+        ``not-found``, ``too-large``, or ``manifest-invalid`` with file and key.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DistcorrError(Code.NOT_FOUND, "there is no such manifest", str(path))
+    if path.stat().st_size > MAX_MANIFEST_BYTES:
+        raise DistcorrError(Code.TOO_LARGE, "this is too large for a manifest", str(path))
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _invalid(path, f"it is not valid TOML: {error}") from error
+    try:
+        manifest = _Manifest.model_validate(raw)
+    except ValidationError as error:
+        raise _invalid(path, "; ".join(_explain(one) for one in error.errors())) from error
+    cohort = Cohort(path, manifest.reference, manifest.scan)
+    _require_unique_ids(cohort)
+    return cohort
+
+
+def _require_unique_ids(cohort: Cohort) -> None:
+    """Ids name output files, and some file systems do not tell case apart."""
+    seen: dict[str, str] = {}
+    named = [(f"reference[{n}].id", entry.id) for n, entry in enumerate(cohort.references, 1)]
+    named += [(f"scan[{n}].id", entry.id) for n, entry in enumerate(cohort.scans, 1)]
+    for where, name in named:
+        first = seen.setdefault(name.lower(), where)
+        if first != where:
+            raise _invalid(cohort.path, f"{where}: {name!r} is also {first}")
+
+
+def _explain(error: Any) -> str:
+    """Name the key of a pydantic error as the manifest counts: reference[1].axial."""
+    where = ""
+    for part in error["loc"]:
+        where += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
+    key = where.removeprefix(".")
+    if error["type"] != "extra_forbidden":
+        return f"{key}: {error['msg'].removeprefix('Value error, ').lower()}"
+    tables: dict[str, type[BaseModel]] = {"reference": CohortReference, "scan": CohortScan}
+    table = tables.get(error["loc"][0], _Manifest) if len(error["loc"]) > 1 else _Manifest
+    guesses = get_close_matches(str(error["loc"][-1]), list(table.model_fields), n=1)
+    return f"{key}: unknown key" + (f", did you mean {guesses[0]}?" if guesses else "")
+
+
+def _invalid(path: Path, evidence: str) -> DistcorrError:
+    return DistcorrError(Code.MANIFEST_INVALID, f"{path} is no valid manifest", evidence)

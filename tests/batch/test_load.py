@@ -1,0 +1,172 @@
+"""Loading scans and references, and the checks between them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from distcorr.batch import Statement, content_sha256, load_references, load_scan, read_cohort
+from distcorr.correction import InputRole
+from distcorr.errors import Code, DistcorrError
+from distcorr.facts import Plane, Scanner, VendorState
+from distcorr.images import write_volume
+from distcorr.space import Grid, PatientPosition, Volume
+from tests.batch.examples import AXIAL, CORONAL, SAGITTAL, volume, write_dicom, write_image
+from tests.correction.examples import SCANNER
+
+DATA = Path(os.environ.get("DISTCORR_DATA", Path(__file__).parents[3] / "shared" / "data"))
+NOTHING = Statement("test")
+ALL = Statement("test", VendorState.ND, PatientPosition.HFS, (1.0, 2.0, 3.0))
+
+
+def cohort_of(folder: Path, *references: str) -> list:
+    text = "".join(f"[[reference]]\n{reference}\n" for reference in references)
+    (folder / "cohort.toml").write_text(text)
+    return load_references(read_cohort(folder / "cohort.toml"))
+
+
+PAIR = 'id = "r1"\naxial = "ax"\ncoronal = "cor"'
+
+
+def write_pair(folder: Path, name: str = "", seed: int = 0, **coronal: object) -> None:
+    write_dicom(folder / f"{name}ax", AXIAL, seed=seed + 10, state=VendorState.DIS3D)
+    write_dicom(folder / f"{name}cor", CORONAL, seed=seed, **coronal)
+
+
+def test_a_dicom_series_brings_its_facts_and_a_statement_replaces_them(tmp_path: Path) -> None:
+    folder = write_dicom(tmp_path / "cor", CORONAL)
+    loaded = load_scan(folder, NOTHING)
+    assert loaded.scan.plane is Plane.CORONAL
+    assert loaded.scan.facts.state.value is VendorState.ND
+    assert loaded.scan.facts.isocentre_lps.value == (0.0, 0.0, 15.0)
+    stated = load_scan(folder, Statement("test", state=VendorState.TRUSTED))
+    assert stated.scan.facts.state.value is VendorState.TRUSTED
+    assert stated.scan.facts.state.source == "test"
+    assert stated.scan.facts.patient_position == loaded.scan.facts.patient_position
+
+
+def test_the_hash_is_of_content_not_of_files(tmp_path: Path) -> None:
+    dicom = load_scan(write_dicom(tmp_path / "cor", CORONAL), NOTHING)
+    again = load_scan(write_dicom(tmp_path / "again", CORONAL), NOTHING)
+    assert dicom.sha256 == again.sha256
+    original = volume(CORONAL)
+    assert content_sha256(original) == content_sha256(
+        replace(original, array=np.asfortranarray(original.array.astype(">u2")))
+    )
+    moved = Grid(
+        original.grid.size,
+        original.grid.origin_lps + 1e-6,
+        original.grid.spacing,
+        original.grid.direction,
+    )
+    others = [
+        Volume(original.array + np.uint16(1), original.grid),
+        Volume(original.array.astype(np.int16), original.grid),
+        Volume(original.array, moved),
+    ]
+    assert content_sha256(original) not in {content_sha256(other) for other in others}
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".nii.gz", ".nii"])
+def test_an_image_file_needs_its_facts_stated(tmp_path: Path, suffix: str) -> None:
+    path = write_image(tmp_path / f"x{suffix}", CORONAL)
+    loaded = load_scan(path, ALL)
+    assert loaded.findings == ()
+    assert loaded.scan.facts.isocentre_lps.value == (1.0, 2.0, 3.0)
+    (doubt,) = load_scan(path, replace(ALL, isocentre_lps=None)).findings
+    assert doubt.code is Code.ISOCENTRE_UNKNOWN
+    with pytest.raises(DistcorrError, match="state-unknown"):
+        load_scan(path, replace(ALL, state=None))
+    with pytest.raises(DistcorrError, match="patient-position-unknown"):
+        load_scan(path, replace(ALL, patient_position=None))
+
+
+def test_references_are_loaded_with_their_inputs(tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    (reference,) = cohort_of(tmp_path, PAIR)
+    assert reference.id == "r1"
+    assert reference.axial.plane is Plane.AXIAL
+    assert [source.role for source in reference.inputs] == list(InputRole)
+    assert [source.state for source in reference.inputs] == [VendorState.DIS3D, VendorState.ND]
+    assert reference.findings == ()
+    assert "SURNAME" not in repr(reference)
+
+
+def test_swapped_scans_are_refused(tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    with pytest.raises(DistcorrError) as refusal:
+        cohort_of(tmp_path, 'id = "r1"\naxial = "cor"\ncoronal = "ax"')
+    assert refusal.value.code is Code.SWAPPED
+    assert "exchange the two" in str(refusal.value)
+
+
+def test_a_sagittal_scan_is_no_coronal_one(tmp_path: Path) -> None:
+    write_dicom(tmp_path / "ax", AXIAL)
+    write_dicom(tmp_path / "cor", SAGITTAL)
+    with pytest.raises(DistcorrError) as refusal:
+        cohort_of(tmp_path, PAIR)
+    assert refusal.value.code is Code.SWAPPED
+    assert "the coronal is sagittal" in str(refusal.value)
+    assert "exchange the two" not in str(refusal.value)
+
+
+def test_other_frames_of_reference_are_told(tmp_path: Path) -> None:
+    write_pair(tmp_path, frame="other")
+    (reference,) = cohort_of(tmp_path, PAIR)
+    assert [finding.code for finding in reference.findings] == [Code.FRAME_OF_REFERENCE_DIFFERS]
+
+
+@pytest.mark.parametrize("scanner", [replace(SCANNER, serial="9"), replace(SCANNER, model="Vida")])
+def test_references_of_two_scanners_are_refused(tmp_path: Path, scanner: Scanner) -> None:
+    write_pair(tmp_path, scanner=scanner)
+    with pytest.raises(DistcorrError) as refusal:
+        cohort_of(tmp_path, PAIR)
+    assert refusal.value.code is Code.SCANNERS_DIFFER
+    assert "r1 axial" in str(refusal.value)
+
+
+def test_one_scan_under_two_names_is_refused(tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    with pytest.raises(DistcorrError, match="r2 axial is the same scan as r1 axial"):
+        cohort_of(tmp_path, PAIR, PAIR.replace("r1", "r2"))
+
+
+def test_an_empty_cohort_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DistcorrError, match="names no reference"):
+        cohort_of(tmp_path)
+
+
+def test_masks_come_to_the_axial_grid(tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    axial = volume(AXIAL)
+    drawn = np.zeros(axial.grid.shape, np.uint8)
+    drawn[:, :, 5:] = 3
+    write_volume(Volume(drawn, axial.grid), tmp_path / "mask.nrrd")
+    flipped = np.diag([-1.0, -1.0, 1.0])
+    last = axial.grid.origin_lps + np.array([90.0, 110.0, 0])
+    other = Grid(axial.grid.size, last, axial.grid.spacing, flipped)
+    write_volume(Volume(drawn[:, ::-1, ::-1].copy(), other), tmp_path / "other.nrrd")
+    write_volume(Volume(drawn * 0, axial.grid), tmp_path / "empty.nrrd")
+    for name in ("mask", "other"):
+        (reference,) = cohort_of(tmp_path, f'{PAIR}\nmask = "{name}.nrrd"')
+        assert reference.mask is not None
+        assert np.array_equal(reference.mask, drawn > 0)
+    with pytest.raises(DistcorrError, match="leaves nothing"):
+        cohort_of(tmp_path, f'{PAIR}\nmask = "empty.nrrd"')
+
+
+@pytest.mark.skipif(not DATA.is_dir() and "DISTCORR_DATA" not in os.environ, reason="no test data")
+def test_a_real_pair(tmp_path: Path) -> None:
+    knee = DATA / "knee_axcor"
+    (reference,) = cohort_of(
+        tmp_path, f'id = "knee"\naxial = "{knee / "ax_pd_fs"}"\ncoronal = "{knee / "cor_pd_fs"}"'
+    )
+    assert reference.axial.facts.state.value is VendorState.DIS2D
+    assert reference.coronal.facts.patient_position.value is PatientPosition.FFS
+    codes = {finding.code for finding in reference.findings}
+    assert Code.FRAME_OF_REFERENCE_DIFFERS not in codes
+    assert Code.STATE_UNKNOWN not in codes
