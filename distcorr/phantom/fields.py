@@ -26,7 +26,7 @@ _X_3T: Terms = {(3, 1): -18.0, (3, 3): -10.0, (5, 1): -7.0}
 _Y_3T: Terms = {(3, -1): -18.0, (5, -1): -7.0}
 _Z_3T: Terms = {(3, 0): -13.0, (5, 0): -5.0}
 
-DEFAULT_SCALE = 0.8
+DEFAULT_SCALE = 0.65
 """Share of the 3 T terms in the default field: it displaces the tissue of two
 legs within 200 mm by about 3 mm in the mean, and the edges of a field of view of
 400 to 480 mm by 10 to 25 mm (Wang 2004, Magn Reson Imaging 22:1211)."""

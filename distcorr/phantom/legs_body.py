@@ -75,8 +75,8 @@ class Side:
     knee : ndarray, shape (3,)
     capsules : ndarray, shape (n, 8)
         Parts of the femur: two ends, the radius at each.
-    thigh : ndarray, shape (12, 5)
-        Muscles of the thigh, as ``_THIGH``.
+    thigh : ndarray, shape (12, 6)
+        Muscles of the thigh, as ``_THIGH``, and the height at which each ends, mm.
     pelvis : ndarray, shape (10, 5)
         Muscles of the pelvis, as ``_PELVIS``.
     tone : ndarray, shape (MUSCLES,)
@@ -105,7 +105,7 @@ class Side:
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """Both sides, left first, and the subject's size."""
+    """Both sides and the subject's size (a factor)."""
 
     left: Side
     right: Side
@@ -139,6 +139,8 @@ def _make_side(
     thigh = _THIGH.copy()
     thigh[:, :4] += rng.normal(0, 0.04, (len(thigh), 4))
     thigh[:, 4] += rng.normal(0, 2.0, len(thigh))
+    tops = size * rng.uniform(15.0, 75.0, (len(thigh), 1))
+    thigh = np.concatenate([thigh, tops], axis=1)
     pelvis = _PELVIS.copy()
     pelvis[:, :4] = size * pelvis[:, :4] + rng.normal(0, 3.0, (len(pelvis), 4))
     return Side(
@@ -150,14 +152,12 @@ def _make_side(
         tone=rng.normal(0, 0.04, MUSCLES),
         vessels=_vessels(rng, head, knee, size),
         pelvic_bones=_pelvic_bones(head, size),
-        girth=girth * rng.uniform(0.98, 1.02, 2),
+        girth=girth,
         fat_mm=fat,
     )
 
 
-def _femur(
-    rng: np.random.Generator, head: Array, radius: float, knee: Array, size: float
-) -> Array:
+def _femur(rng: np.random.Generator, head: Array, radius: float, knee: Array, size: float) -> Array:
     """Neck, trochanters, bowed shaft and condyles as tapered capsules."""
     s = size
     base = head + s * np.array([40.0, 9.0, -38.0]) + rng.normal(0, 1.0, 3)

@@ -12,7 +12,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from distcorr.phantom.contrasts import Tissue
-from distcorr.phantom.legs_body import Body, Side
+from distcorr.phantom.legs_body import HIP_HEIGHT_MM, Body, Side
 from distcorr.phantom.texture import Tiles, at
 
 Array = NDArray[np.float64]
@@ -69,7 +69,7 @@ def paint(
     image, mask = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     texture = (tiles.streaks, tiles.grain, tiles.waves)
     for sign, side in zip((1.0, -1.0), body.sides, strict=True):
-        _paint_side(
+        _paint_side(  # type: ignore[call-arg]
             sign, body.size, *_numbers(side), *texture, levels, origin, spacing_mm, image, mask
         )
     return image, mask
@@ -84,20 +84,20 @@ def _numbers(side: Side) -> tuple[Array, ...]:
     )  # fmt: skip
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, fastmath=True)
 def _smooth_min(a, b, k):  # type: ignore[no-untyped-def]
     h = max(k - abs(a - b), 0.0) / k
     return min(a, b) - h * h * k * 0.25
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, fastmath=True)
 def _cover(value, level, distance, width):  # type: ignore[no-untyped-def]
     """Paint ``level`` over ``value`` where ``distance`` is negative, softly over ``width``."""
     share = min(max(0.5 - distance / width, 0.0), 1.0)
     return value + share * (level - value)
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath=True)
 def _capsule(x, y, z, c):  # type: ignore[no-untyped-def]
     """Distance to a tapered capsule."""
     vx, vy, vz = c[3] - c[0], c[4] - c[1], c[5] - c[2]
@@ -108,14 +108,14 @@ def _capsule(x, y, z, c):  # type: ignore[no-untyped-def]
     return np.sqrt(dx * dx + dy * dy + dz * dz) - (c[6] + t * (c[7] - c[6]))
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, fastmath=True)
 def _ellipsoid(x, y, z, rx, ry, rz):  # type: ignore[no-untyped-def]
     """Distance, to first order, to an ellipsoid at the origin."""
     f = np.sqrt((x / rx) ** 2 + (y / ry) ** 2 + (z / rz) ** 2)
     return (f - 1.0) * min(rx, ry, rz)
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath=True)
 def _thigh_section(z, knee, head, size, general):  # type: ignore[no-untyped-def]
     """Centre and radii of the thigh's cross-section at height z."""
     t = min(max((z - knee[2]) / (40.0 * size - knee[2]), -0.3), 1.2)
@@ -128,94 +128,101 @@ def _thigh_section(z, knee, head, size, general):  # type: ignore[no-untyped-def
     return cx, cy, rx, ry
 
 
-@njit(cache=True)
-def _outline(x, y, z, knee, head, size, general):  # type: ignore[no-untyped-def]
+@njit(cache=True, fastmath=True)
+def _outline(x, y, z, section, size, general):  # type: ignore[no-untyped-def]
     """Distance to the skin: the trunk and the thigh, joined smoothly."""
-    cx, cy, rx, ry = _thigh_section(z, knee, head, size, general)
+    cx, cy, rx, ry = section
     thigh = (np.sqrt(((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2) - 1.0) * min(rx, ry)
     thigh = max(thigh, z - 80.0 * size)
+    floor = 12.0 * size - z
+    if floor > 60.0:
+        return thigh
     a = size * general[0] * 178.0
     b = size * general[1] * 108.0
     trunk = ((abs(x) / a) ** 2.4 + (abs(y - 4.0) / b) ** 2.4) ** (1 / 2.4)
     trunk = (trunk - 1.0) * b
-    floor = 12.0 * size - z
     trunk = -_smooth_min(-trunk, -floor, 30.0)
     return _smooth_min(thigh, trunk, 36.0)
 
 
-@njit(cache=True)
-def _muscle(x, y, z, knee, head, size, general, thigh, pelvis):  # type: ignore[no-untyped-def]
-    """Nearest muscle and the distance to its border with the next."""
-    cx, cy, rx, ry = _thigh_section(z, knee, head, size, general)
+@njit(cache=True, fastmath=True)
+def _muscles_at(z, section, knee, size, thigh, pelvis, row):  # type: ignore[no-untyped-def]
+    """Write place and handicap of every muscle at height z into ``row`` (MUSCLES, 3)."""
+    cx, cy, rx, ry = section
     t = min(max((z - knee[2]) / (60.0 * size - knee[2]), 0.0), 1.0)
-    below = max(z - 50.0 * size, 0.0)
-    best, second, which = 1e9, 1e9, 0
-    bx, by, sx, sy = 0.0, 0.0, 0.0, 0.0
-    for m in range(len(thigh) + len(pelvis)):
-        if m < len(thigh):
-            q = thigh[m]
-            mx = cx + rx * (q[2] + t * (q[0] - q[2]))
-            my = cy + ry * (q[3] + t * (q[1] - q[3]))
-            out = below
-            weight = q[4]
-        else:
-            q = pelvis[m - len(thigh)]
-            mx, my = q[0], q[1]
-            out = max(q[2] - z, z - q[3], 0.0)
-            weight = q[4]
-        d = (x - mx) ** 2 + (y - my) ** 2 + 1.5 * out * out - weight * weight
+    for m in range(len(thigh)):
+        q = thigh[m]
+        above = max(z - q[5], 0.0)
+        row[m, 0] = cx + rx * (q[2] + t * (q[0] - q[2]))
+        row[m, 1] = cy + ry * (q[3] + t * (q[1] - q[3]))
+        row[m, 2] = 1.5 * above * above - q[4] * q[4]
+    for m in range(len(pelvis)):
+        q = pelvis[m]
+        out = max(q[2] - z, z - q[3], 0.0)
+        row[len(thigh) + m, 0] = q[0]
+        row[len(thigh) + m, 1] = q[1]
+        row[len(thigh) + m, 2] = 1.5 * out * out - q[4] * q[4]
+
+
+@njit(cache=True, fastmath=True)
+def _muscle(x, y, row):  # type: ignore[no-untyped-def]
+    """Nearest muscle and the distance to its border with the next."""
+    best, second, which, other = 1e9, 1e9, 0, 0
+    for m in range(row.shape[0]):
+        d = (x - row[m, 0]) ** 2 + (y - row[m, 1]) ** 2 + row[m, 2]
         if d < best:
-            second, sx, sy = best, bx, by
-            best, bx, by, which = d, mx, my, m
+            second, other = best, which
+            best, which = d, m
         elif d < second:
-            second, sx, sy = d, mx, my
-    apart = np.sqrt((bx - sx) ** 2 + (by - sy) ** 2)
+            second, other = d, m
+    apart = np.sqrt((row[which, 0] - row[other, 0]) ** 2 + (row[which, 1] - row[other, 1]) ** 2)
     return which, (second - best) / (2.0 * max(apart, 10.0))
 
 
-@njit(cache=True)
-def _soft(
-    x, y, z, skin, knee, head, size, general, thigh, pelvis, tone, streaks, grain, waves, levels, width
-):  # type: ignore[no-untyped-def]
-    """Brightness of the soft tissue inside the skin."""
-    g = at(grain, x, y, z)
-    w0 = at(waves[0], x, y, z)
-    bend_x, bend_y = 3.0 * w0, 3.0 * at(waves[1], x, y, z)
+@njit(cache=True, fastmath=True)
+def _soft(  # type: ignore[no-untyped-def]
+    x, y, z, tx, skin, section, size, fat, row, tone, streaks, grain, waves, levels, width
+):
+    """Brightness of the soft tissue inside the skin; ``tx`` is x with its sign."""
+    g = at(grain, tx, y, z)
+    w0 = at(waves[0], tx, y, z)
     # Fat: thicker behind and at the side, thickest over the buttocks.
-    cx, cy, rx, ry = _thigh_section(z, knee, head, size, general)
+    cx, cy, rx, ry = section
     up = min(max(z / (120.0 * size), 0.0), 1.0)
     behind = (y - cy) / ry
     beside = (x - cx) / rx
-    fat = general[2] * (1.0 + 0.25 * behind + 0.15 * beside + up * (0.5 + 0.8 * max(behind, 0.0)))
+    fat *= 1.0 + 0.25 * behind + 0.15 * beside + up * (0.5 + 0.8 * max(behind, 0.0))
     fat = max(fat + 1.2 * w0, 4.0)
-    value = levels[_FAT] * (1.0 + GRAIN * g)
-    # Septa: thin sheets where a slow noise passes through zero.
-    ridge = abs(at(waves[2], 2.2 * x, 2.2 * y, 1.1 * z))
-    value *= 1.0 - SEPTUM * max(0.0, 1.0 - ridge / 0.09)
-    value = _cover(value, levels[_SKIN], -(skin + 2.0), width)
     depth = skin + fat
+    value = 0.0
+    if depth > -1.5:
+        value = levels[_FAT] * (1.0 + GRAIN * g)
+        # Septa: thin sheets where a slow noise passes through zero.
+        ridge = abs(at(waves[2], 2.2 * tx, 2.2 * y, 1.1 * z))
+        value *= 1.0 - SEPTUM * max(0.0, 1.0 - ridge / 0.09)
+        value = _cover(value, levels[_SKIN], -(skin + 2.0), width)
     if depth < 1.5:
-        which, border = _muscle(
-            x + bend_x, y + bend_y, z, knee, head, size, general, thigh, pelvis
-        )
+        w1 = at(waves[1], tx, y, z)
+        which, border = _muscle(x + 3.0 * w0, y + 3.0 * w1, row)
         shift = 37.0 * which
-        streak = at(streaks, x + shift, y + 2.0 * shift, z + 0.12 * x)
+        streak = at(streaks, tx + shift, y + 2.0 * shift, z + 0.12 * tx)
         inside = levels[_MUSCLE] * (1.0 + tone[which] + MUSCLE_TEXTURE * streak + GRAIN * g)
         # Strands of fat inside the muscle, where the streaks are brightest.
-        strand = max(0.0, streak - 2.0) * 0.5
-        inside += min(strand, 0.6) * (levels[_FAT] - inside)
-        between = levels[_FAT] + 0.35 * (levels[_FASCIA] - levels[_FAT])
-        gap = 0.7 + 0.5 * max(at(waves[2], x, y, z), -1.0)
-        inside = _cover(inside, between, border - gap, width)
+        strand = min(max(0.0, streak - 2.0) * 0.5, 0.6)
+        inside += strand * (levels[_FAT] - inside)
+        if border < 3.0:
+            between = levels[_FAT] + 0.35 * (levels[_FASCIA] - levels[_FAT])
+            gap = 0.7 + 0.5 * max(at(waves[2], tx, y, z), -1.0)
+            inside = _cover(inside, between, border - gap, width)
         value = _cover(value, inside, depth, width)
         value = _cover(value, levels[_FASCIA], abs(depth) - 0.5, width)
     return value
 
 
-@njit(cache=True)
-def _pelvic_cavity(value, x, y, z, head, size, grain, waves, levels, width):  # type: ignore[no-untyped-def]
+@njit(cache=True, fastmath=True)
+def _pelvic_cavity(value, x, y, z, hip, size, grain, waves, levels, width):  # type: ignore[no-untyped-def]
     """Bladder, rectum and bowel in fat."""
-    top = head[2] + 75.0 * size
+    top = hip + 75.0 * size
     cavity = _ellipsoid(x, y - 2.0, z - top, 60.0 * size, 62.0 * size, 100.0 * size)
     if cavity > width:
         return value
@@ -224,99 +231,132 @@ def _pelvic_cavity(value, x, y, z, head, size, grain, waves, levels, width):  # 
     inner = _cover(inner, levels[_BOWEL], -8.0 * loops, 2 * width)
     rectum = _ellipsoid(x, y - 36.0, z - top + 20.0, 17.0, 15.0, 70.0)
     inner = _cover(inner, levels[_BOWEL], rectum, width)
-    bladder = _ellipsoid(x, y + 26.0, z - head[2] - 30.0, 38.0, 28.0, 27.0)
+    bladder = _ellipsoid(x, y + 26.0, z - hip - 30.0, 38.0, 28.0, 27.0)
     inner = _cover(inner, levels[_MUSCLE], bladder - 3.0, width)
     inner = _cover(inner, levels[_FLUID], bladder, width)
     return _cover(value, inner, cavity, width)
 
 
-@njit(cache=True)
-def _bones(value, x, y, z, head, knee, capsules, hips, size, grain, levels, width):  # type: ignore[no-untyped-def]
-    """Pelvis, femur, knee."""
-    g = 1.0 + 2.0 * GRAIN * at(grain, 1.3 * x, 1.3 * y, 1.3 * z)
+@njit(cache=True, fastmath=True)
+def _hip_bone(value, x, y, z, head, hips, size, red, levels, width):  # type: ignore[no-untyped-def]
+    """Pubis, ischium, sacrum, ilium and the socket of the hip."""
+    hip = HIP_HEIGHT_MM * size
     dx, dy, dz = x - head[0], y - head[1], z - head[2]
     r = np.sqrt(dx * dx + dy * dy + dz * dz)
-    if z > head[2] - 90.0 * size:
-        bone = 1e9
-        for c in hips:
-            bone = _smooth_min(bone, _capsule(x, y, z, c), 5.0)
-        sacrum = _ellipsoid(x, y - 62.0, z - head[2] - 85.0, 46.0 * size, 20.0 * size, 62.0 * size)
-        wing = _ellipsoid(
-            x - 48.0 * size, y - 5.0, z - head[2] - 110.0 * size, 74.0 * size, 78.0 * size, 98.0 * size
-        )
-        wing = max(abs(wing) - 4.5, 58.0 * size - x, head[2] + 22.0 * size - z, y - 60.0 * size)
-        bone = min(bone, sacrum, _smooth_min(wing, 1e9, 1.0))
-        # The acetabulum: a cup around the head, open below and outwards.
-        facing = (-0.72 * dx + 0.05 * dy + 0.69 * dz) / max(r, 1.0)
-        cup = max(r - head[3] - 13.0, (0.05 - facing) * 20.0)
-        bone = _smooth_min(bone, cup, 6.0)
-        socket = head[3] + 3.0 - r
-        bone = max(bone, socket)
-        value = _cover(value, levels[_CARTILAGE], max(r - head[3] - 3.0, (-0.1 - facing) * 20.0), width)
-        value = _cover(value, levels[_CORTEX], bone, width)
-        value = _cover(value, levels[_RED] * g, bone + 1.8, width)
-    femur = 1e9
-    for c in capsules:
-        if z < max(c[2], c[5]) + 45.0 and z > min(c[2], c[5]) - 45.0:
-            femur = _smooth_min(femur, _capsule(x, y, z, c), 7.0)
+    bone = 1e9
+    for c in hips:
+        bone = _smooth_min(bone, _capsule(x, y, z, c), 5.0)
+    sacrum = _ellipsoid(x, y - 62.0, z - hip - 85.0, 46.0 * size, 20.0 * size, 62.0 * size)
+    wing = _ellipsoid(
+        x - 48.0 * size, y - 5.0, z - hip - 110.0 * size, 74.0 * size, 78.0 * size, 98.0 * size
+    )
+    wing = max(abs(wing) - 4.5, 58.0 * size - x, hip + 22.0 * size - z, y - 60.0 * size)
+    # The acetabulum: a cup around the head, open below and outwards.
+    facing = (-0.72 * dx + 0.05 * dy + 0.69 * dz) / max(r, 1.0)
+    cup = max(r - head[3] - 13.0, (0.05 - facing) * 20.0)
+    bone = _smooth_min(min(bone, sacrum, wing), cup, 6.0)
+    bone = max(bone, head[3] + 3.0 - r)
+    lining = max(r - head[3] - 3.0, (-0.1 - facing) * 20.0)
+    value = _cover(value, levels[_CARTILAGE], lining, width)
+    value = _cover(value, levels[_CORTEX], bone, width)
+    return _cover(value, red, bone + 1.8, width)
+
+
+@njit(cache=True, fastmath=True)
+def _leg_bone(value, x, y, z, head, knee, femur, size, yellow, levels, width):  # type: ignore[no-untyped-def]
+    """Femur, of which ``femur`` is the distance without its head, patella and tibia."""
+    r = np.sqrt((x - head[0]) ** 2 + (y - head[1]) ** 2 + (z - head[2]) ** 2) - head[3]
     # Thick cortex along the shaft, thin at both ends.
     t = (z - knee[2]) / (head[2] - knee[2])
     shaft = min(max(min(t - 0.12, 0.82 - t) * 12.0, 0.0), 1.0)
     cortex = 1.6 + 4.2 * size * shaft
-    outer = min(femur, r - head[3])
-    marrow = min(femur + cortex, r - head[3] + 1.8)
+    outer = min(femur, r)
     near_knee = z < knee[2] + 75.0 * size
     if near_knee:
         value = _cover(value, levels[_CARTILAGE], outer - 2.5, width)
-    value = _cover(value, levels[_CORTEX], outer, width)
-    value = _cover(value, levels[_MARROW] * g, marrow, width)
+    if outer < width:
+        value = _cover(value, levels[_CORTEX], outer, width)
+        value = _cover(value, yellow, min(femur + cortex, r + 1.8), width)
     if near_knee:
         kx, ky, kz = x - knee[0], y - knee[1], z - knee[2]
         patella = _ellipsoid(kx, ky + 40.0 * size, kz - 18.0, 21.0, 10.0, 22.0)
         taper = 40.0 * size - 0.18 * max(-24.0 * size - kz, 0.0)
         tibia = np.sqrt(kx * kx + (1.35 * (ky - 4.0)) ** 2) - taper
-        tibia = max(tibia, kz + 24.0 * size)
-        bone = min(patella, tibia)
+        bone = min(patella, max(tibia, kz + 24.0 * size))
         value = _cover(value, levels[_CORTEX], bone, width)
-        value = _cover(value, levels[_MARROW] * g, bone + 1.8, width)
+        value = _cover(value, yellow, bone + 1.8, width)
     return value
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True)
+def _near(y, z, capsules, margin, found):  # type: ignore[no-untyped-def]
+    """Write into ``found`` the capsules that a row of voxels may meet; return their number."""
+    count = 0
+    for m in range(len(capsules)):
+        c = capsules[m]
+        reach = max(c[6], c[7]) + margin
+        if (
+            z < max(c[2], c[5]) + reach
+            and z > min(c[2], c[5]) - reach
+            and y < max(c[1], c[4]) + reach
+            and y > min(c[1], c[4]) - reach
+        ):
+            found[count] = m
+            count += 1
+    return count
+
+
+@njit(cache=True, parallel=True, fastmath=True)
 def _paint_side(  # type: ignore[no-untyped-def]
     sign, size, head, knee, capsules, thigh, pelvis, tone, vessels, hips, general,
     streaks, grain, waves, levels, origin, spacing, image, mask,
 ):  # fmt: skip
+    hip = HIP_HEIGHT_MM * size
     for k in prange(image.shape[0]):
         z = origin[2] + k * spacing
+        section = _thigh_section(z, knee, head, size, general)
+        muscles = np.empty((len(thigh) + len(pelvis), 3))
+        _muscles_at(z, section, knee, size, thigh, pelvis, muscles)
+        near_bone = np.empty(len(capsules), np.int64)
+        near_vessel = np.empty(len(vessels), np.int64)
         for j in range(image.shape[1]):
             y = origin[1] + j * spacing
+            bones = _near(y, z, capsules, 12.0, near_bone)
+            tubes = _near(y, z, vessels, 2 * spacing, near_vessel)
             for i in range(image.shape[2]):
-                x = sign * (origin[0] + i * spacing)
+                tx = origin[0] + i * spacing
+                x = sign * tx
                 if x < 0.0 or (x == 0.0 and sign < 0.0):
                     continue
-                skin = _outline(x, y, z, knee, head, size, general)
+                skin = _outline(x, y, z, section, size, general)
                 if skin > 8.0:
                     continue
-                skin += 1.5 * at(waves[1], x, y, z)
+                skin += 1.5 * at(waves[1], tx, y, z)
                 share = min(max(0.5 - skin / spacing, 0.0), 1.0)
                 mask[k, j, i] = share
                 if share == 0.0:
                     continue
-                tx = sign * x
                 value = _soft(
-                    x, y, z, skin, knee, head, size, general, thigh, pelvis, tone,
+                    x, y, z, tx, skin, section, size, general[2], muscles, tone,
                     streaks, grain, waves, levels, spacing,
                 )  # fmt: skip
-                if z > head[2] - 40.0:
+                if z > hip - 40.0:
                     value = _pelvic_cavity(
-                        value, tx, y, z, head, size, grain, waves, levels, spacing
+                        value, tx, y, z, hip, size, grain, waves, levels, spacing
                     )
-                for v in vessels:
-                    if z < max(v[2], v[5]) + v[6] + spacing and z > min(v[2], v[5]) - v[6] - spacing:
-                        wall = _capsule(x, y, z, v)
-                        value = _cover(value, levels[_VESSEL], wall, spacing)
-                value = _bones(
-                    value, x, y, z, head, knee, capsules, hips, size, grain, levels, spacing
-                )
+                for m in range(tubes):
+                    wall = _capsule(x, y, z, vessels[near_vessel[m]])
+                    value = _cover(value, levels[_VESSEL], wall, spacing)
+                g = 1.0
+                if bones > 0 or z > hip - 90.0 * size or z < knee[2]:
+                    g += 2.0 * GRAIN * at(grain, 1.3 * tx, 1.3 * y, 1.3 * z)
+                if z > hip - 90.0 * size:
+                    red = levels[_RED] * g
+                    value = _hip_bone(value, x, y, z, head, hips, size, red, levels, spacing)
+                femur = 1e9
+                for m in range(bones):
+                    part = _capsule(x, y, z, capsules[near_bone[m]])
+                    femur = _smooth_min(femur, part, 7.0)
+                yellow = levels[_MARROW] * g
+                value = _leg_bone(value, x, y, z, head, knee, femur, size, yellow, levels, spacing)
                 image[k, j, i] = share * value

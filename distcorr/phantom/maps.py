@@ -98,17 +98,19 @@ def volume_ratio(
         det(d true / d shown); NaN where a point is.
     """
     shown = np.asarray(shown_points, dtype=np.float64)
-    true = np.asarray(true_points, dtype=np.float64).reshape(-1, 3)
     flat = shown.reshape(-1, 3)
-    ratio = np.ones(len(flat))
-    for start in range(0, len(flat), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        if state in (VendorState.ND, VendorState.DIS2D):
-            stretch = np.linalg.det(np.eye(3) + field.jacobian(true[block]))
-            ratio[block] = 1.0 / stretch
+    true = np.asarray(true_points, dtype=np.float64).reshape(-1, 3)
+    known = np.flatnonzero(np.isfinite(flat).all(axis=1) & np.isfinite(true).all(axis=1))
+    ratio = np.full(len(flat), np.nan)
+    ratio[known] = 1.0
+    if state in (VendorState.DIS3D, VendorState.TRUSTED):
+        return ratio.reshape(shown.shape[:-1])
+    n = _unit(normal)
+    in_plane = np.eye(3) - np.outer(n, n)
+    for start in range(0, len(known), _BLOCK):
+        block = known[start : start + _BLOCK]
+        ratio[block] /= np.linalg.det(np.eye(3) + field.jacobian(true[block]))
         if state is VendorState.DIS2D:
-            n = _unit(normal)
-            in_plane = np.eye(3) - np.outer(n, n)
             ratio[block] *= np.linalg.det(np.eye(3) + in_plane @ field.jacobian(flat[block]))
     return ratio.reshape(shown.shape[:-1])
 

@@ -111,9 +111,14 @@ def case_settings(case: Case, voxel_mm: float = 2.0) -> PairSettings:
     voxel_mm : float
         Pixel size, slice spacing and slice thickness, unless the case says otherwise.
     """
-    common = {"pixel_mm": voxel_mm, "slice_spacing_mm": voxel_mm, "slice_thickness_mm": voxel_mm}
-    axial = ScanSettings(Plane.AXIAL, VendorState.TRUSTED, **common)
-    coronal = ScanSettings(Plane.CORONAL, VendorState.ND, **common)
+    axial = ScanSettings(
+        Plane.AXIAL,
+        VendorState.TRUSTED,
+        pixel_mm=voxel_mm,
+        slice_spacing_mm=voxel_mm,
+        slice_thickness_mm=voxel_mm,
+    )
+    coronal = replace(axial, plane=Plane.CORONAL, state=VendorState.ND)
     if case is Case.ND_DIS3D:
         axial = replace(axial, state=VendorState.DIS3D)
     elif case is Case.DIS2D_BOTH:

@@ -124,12 +124,12 @@ def _trilinear(raster, x, y, z):  # type: ignore[no-untyped-def]
     ):
         return 0.0
     a, b, c = x - i, y - j, z - k
-    near = (
-        raster[k, j, i] * (1 - a) + raster[k, j, i + 1] * a
-    ) * (1 - b) + (raster[k, j + 1, i] * (1 - a) + raster[k, j + 1, i + 1] * a) * b
-    far = (
-        raster[k + 1, j, i] * (1 - a) + raster[k + 1, j, i + 1] * a
-    ) * (1 - b) + (raster[k + 1, j + 1, i] * (1 - a) + raster[k + 1, j + 1, i + 1] * a) * b
+    near = (raster[k, j, i] * (1 - a) + raster[k, j, i + 1] * a) * (1 - b) + (
+        raster[k, j + 1, i] * (1 - a) + raster[k, j + 1, i + 1] * a
+    ) * b
+    far = (raster[k + 1, j, i] * (1 - a) + raster[k + 1, j, i + 1] * a) * (1 - b) + (
+        raster[k + 1, j + 1, i] * (1 - a) + raster[k + 1, j + 1, i + 1] * a
+    ) * b
     return near * (1 - c) + far * c
 
 
@@ -194,5 +194,5 @@ def _sample(raster, A, B, c, step, off_i, off_j, off_k, out):  # type: ignore[no
                             py += B[1, 0] * d0 + B[1, 1] * d1 + B[1, 2] * d2
                             pz += B[2, 0] * d0 + B[2, 1] * d1 + B[2, 2] * d2
                             value = _trilinear(raster, px, py, pz)
-                            if s > 0.0:
+                            if s > 0.0:  # beyond a lost node the spline may swing below
                                 out[k, j, i] += share * s * value

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 from distcorr.errors import Code, DistcorrError
-from distcorr.facts import AcquisitionFacts, Fact, Scanner, VendorState
+from distcorr.facts import AcquisitionFacts, Fact, Scanner
 from distcorr.field import ScannerField
 from distcorr.phantom import maps
 from distcorr.phantom.anatomy import Anatomy, Raster, Sphere
@@ -177,7 +177,7 @@ def acquire(
     grid = settings.grid()
     bias = _coil_sensitivity(rng, settings.bias)
     lattice = _solve_map(settings, field, grid, bias)
-    T_subject_patient = np.linalg.inv(T_ps)
+    T_subject_patient: Array = np.asarray(np.linalg.inv(T_ps), dtype=np.float64)
     offsets = (
         _spread(1.0, settings.pixel_mm, SUBSAMPLE_MM),
         _spread(1.0, settings.pixel_mm, SUBSAMPLE_MM),
@@ -188,7 +188,9 @@ def acquire(
         ),
     )
     middle = (np.zeros(1), np.zeros(1), np.zeros(1))
-    clean = _view(anatomy.brightness(settings.contrast), settings, grid, T_subject_patient, lattice, offsets)
+    clean = _view(
+        anatomy.brightness(settings.contrast), settings, grid, T_subject_patient, lattice, offsets
+    )
     ones = IndexLattice(lattice.step, _unit_brightness(lattice.coefficients))
     body = _view(anatomy.body(), settings, grid, T_subject_patient, ones, middle) > 0.5
     if not body.any():
@@ -223,7 +225,7 @@ def _solve_map(
     normal = _normal_scanner(settings, grid)
     true = maps.shown_to_true(field, settings.state, normal, shown)
     factor = _evaluate_sensitivity(log_sensitivity, shown)
-    if settings.jacobian_brightness and settings.state is not VendorState.TRUSTED:
+    if settings.jacobian_brightness:
         factor = factor * maps.volume_ratio(field, settings.state, normal, shown, true)
     return IndexLattice.through(np.concatenate([true - shown, factor[..., None]], axis=-1), step)
 

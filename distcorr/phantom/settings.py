@@ -128,12 +128,13 @@ class ScanSettings:
         centre = rotation.T @ (np.array(self.centre_scanner_mm) + np.array(self.table_mm))
         origin = centre - direction @ (spacing * (size - 1) / 2)
         # Written without numerical dust: these numbers go into headers.
-        return Grid(
-            (int(size[0]), int(size[1]), int(size[2])), origin.round(6), spacing, direction
-        )
+        return Grid((int(size[0]), int(size[1]), int(size[2])), origin.round(6), spacing, direction)
 
 
 def _refusal(name: str, value: object, remedy: str) -> DistcorrError:
     return DistcorrError(
-        Code.BAD_FORMAT, "a setting of the simulated scan is impossible", f"{name} = {value}", remedy
+        Code.BAD_FORMAT,
+        "a setting of the simulated scan is impossible",
+        f"{name} = {value}",
+        remedy,
     )

@@ -63,10 +63,10 @@ def _mixture(
         )
         part = np.fft.irfftn(noise * np.exp(-exponent / 2), total.shape)
         total += weight * (part - part.mean()) / part.std()
-    return (total / total.std()).astype(np.float32)
+    return np.asarray(total / total.std(), dtype=np.float32)
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath=True)
 def at(tile, x, y, z):  # type: ignore[no-untyped-def]
     """Value of a tile at a place in mm, by trilinear interpolation, periodic."""
     n = TILE_VOXELS

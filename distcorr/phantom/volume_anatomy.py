@@ -7,14 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 from numba import njit, prange
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from distcorr.errors import Code, DistcorrError
 from distcorr.field import Lattice
 from distcorr.field.bspline import cell_of, cubic_weights
+from distcorr.images import read_volume
 from distcorr.phantom.anatomy import Raster, Sphere
 from distcorr.phantom.contrasts import Contrast, recoloured
 
@@ -82,43 +81,65 @@ class VolumeAnatomy:
         return _bent(self)[1]
 
 
-@lru_cache(maxsize=4)
-def _template(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32], Array, Array]:
-    """Read a volume: spline coefficients, body, centre and spacing in LPS order."""
-    if not path.is_file():
-        raise DistcorrError(Code.NOT_FOUND, "the anatomy does not exist", str(path))
-    image = sitk.DICOMOrient(sitk.ReadImage(str(path), sitk.sitkFloat32), "LPS")
-    array = sitk.GetArrayFromImage(image)
+@dataclass(frozen=True, eq=False)
+class _Template:
+    """A volume made ready: cubic spline coefficients, body, and where its middle is."""
+
+    coefficients: NDArray[np.float32]
+    body: NDArray[np.float32]
+    middle: Array
+    index_per_mm: Array
+    extent: Array
+
+
+@lru_cache(maxsize=2)
+def _template(path: Path) -> _Template:
+    volume = read_volume(path)
+    array = volume.array.astype(np.float32)
     full = float(np.percentile(array[array > 0.1 * array.max()], 99))
     array *= np.float32(FULL_BRIGHTNESS / full)
-    smooth = ndimage.gaussian_filter(array, 1.5 / np.array(image.GetSpacing())[::-1])
+    smooth = ndimage.gaussian_filter(array, 1.5 / volume.grid.spacing[::-1])
     labels, _ = ndimage.label(smooth > BODY_SHARE * FULL_BRIGHTNESS)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
+    # Two calves are two bodies; specks of noise are none.
     kept = np.isin(labels, np.flatnonzero(sizes > 0.1 * sizes.max()))
     filled = np.stack([ndimage.binary_fill_holes(plane) for plane in kept])
     where = np.argwhere(filled)
-    centre = ((where.min(0) + where.max(0)) / 2)[::-1]
     array[~filled] = 0
-    coefficients = ndimage.spline_filter(array, order=3, output=np.float32)
-    return coefficients, filled.astype(np.float32), centre, np.array(image.GetSpacing())
+    return _Template(
+        ndimage.spline_filter(array, order=3, output=np.float32),
+        filled.astype(np.float32),
+        ((where.min(0) + where.max(0)) / 2)[::-1],
+        volume.grid.T_index_lps[:3, :3],
+        np.abs(volume.grid.direction) @ volume.grid.extent,
+    )
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _bent(anatomy: VolumeAnatomy) -> tuple[Raster, Raster]:
     """Build the subject's brightness and body on its raster."""
-    coefficients, body, centre, spacing = _template(anatomy.path)
+    template = _template(anatomy.path)
     rng = np.random.default_rng([anatomy.subject_seed, 0xB0D])
     scale = np.array(anatomy.scale) * (1 + 0.04 * np.clip(rng.normal(size=3), -1, 1))
-    half = np.array(body.shape)[::-1] * spacing * scale / 2 + 3 * anatomy.bend_mm
+    half = template.extent * scale / 2 + 3 * anatomy.bend_mm
     size = np.ceil(2 * half / anatomy.raster_mm).astype(int)
     origin = -(size - 1) / 2 * anatomy.raster_mm
     lattice = _bending(rng, half + anatomy.raster_mm, anatomy.bend_mm)
     shape = (int(size[2]), int(size[1]), int(size[0]))
     image, mask = np.empty(shape, np.float32), np.empty(shape, np.float32)
     _warp(
-        coefficients, body, centre, 1.0 / (spacing * scale), origin, anatomy.raster_mm,
-        lattice.origin, lattice.spacing, lattice.coefficients, image, mask,
+        template.coefficients,
+        template.body,
+        template.middle,
+        template.index_per_mm / scale,
+        origin,
+        anatomy.raster_mm,
+        lattice.origin,
+        lattice.spacing,
+        lattice.coefficients,
+        image,
+        mask,
     )
     step = np.full(3, anatomy.raster_mm)
     return Raster(image, origin, step), Raster(mask, origin, step)
@@ -156,7 +177,9 @@ def _warp(coef, body, centre, per_mm, origin, step, l_origin, l_step, c, image, 
                                 d[a] += f * c[a, first[2] + z, first[1] + y, first[0] + x]
                 outside = False
                 for a in range(3):
-                    q[a] = centre[a] + (p[a] + d[a]) * per_mm[a]
+                    q[a] = centre[a]
+                    for b in range(3):
+                        q[a] += per_mm[a, b] * (p[b] + d[b])
                     n = coef.shape[2 - a]
                     # The spline's support must lie inside; the volume's rim is lost.
                     if q[a] < 1.0 or q[a] >= n - 2.0:
