@@ -1,0 +1,52 @@
+"""Fixtures that all tests share."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+DATA_VARIABLE = "DISTCORR_DATA"
+
+
+def _must_not_skip() -> bool:
+    """Where the data or continuous integration is promised, a gap is a failure."""
+    return DATA_VARIABLE in os.environ or os.environ.get("CI", "").lower() == "true"
+
+
+def _absent(what: str) -> None:
+    if _must_not_skip():
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def data_folder() -> Path | None:
+    """Find the folder with the test data; None if there is none."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get(DATA_VARIABLE, beside))
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Return the folder with the test data."""
+    folder = data_folder()
+    if folder is None:
+        _absent(f"no test data: set {DATA_VARIABLE}")
+    assert folder is not None
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str], str]:
+    """Find an external program, or skip."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            _absent(f"{name} is not installed")
+        assert path is not None
+        return path
+
+    return find
