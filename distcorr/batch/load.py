@@ -15,7 +15,6 @@ from distcorr.facts import AcquisitionFacts, VendorState
 from distcorr.images import SUFFIXES, read_volume
 from distcorr.space import PatientPosition, Volume
 
-
 KNOWN_ANYWAY = frozenset({Code.RESIDUAL_DISTORTION})
 """Findings that are the very reason why scans are loaded here: to learn or to correct."""
 
@@ -42,6 +41,23 @@ class Statement:
     def applied_to(self, facts: AcquisitionFacts) -> AcquisitionFacts:
         """Return the facts with what is stated in them."""
         return facts.stated(self.source, self.state, self.patient_position, self.isocentre_lps)
+
+    def contradictions(self, facts: AcquisitionFacts) -> tuple[Finding, ...]:
+        """Tell where the header knows otherwise: a statement is often made for many scans."""
+        compared = (
+            (Code.STATE_UNKNOWN, "vendor correction", self.state, facts.state),
+            (Code.POSITION_UNKNOWN, "position", self.patient_position, facts.patient_position),
+        )
+        return tuple(
+            Finding(
+                code,
+                f"the stated {name} {stated} contradicts the header",
+                f"header: {read}, stated in: {self.source}",
+                "make sure that the statement is right for this scan",
+            )
+            for code, name, stated, read in compared
+            if stated is not None and read.known and stated != read.value
+        )
 
     @property
     def answers(self) -> frozenset[Code]:
@@ -97,15 +113,18 @@ def load_scan(path: Path, statement: Statement, part: str | None = None) -> Load
         an image file comes without the facts.
     """
     path = Path(path)
+    doubts: tuple[Finding, ...] = ()
     if path.name.lower().endswith(SUFFIXES) and not path.is_dir():
         volume, facts, findings = _load_image(path, statement)
     else:
         loaded = load_series(path, part)
         volume, findings = loaded.volume, loaded.series.findings
         facts = statement.applied_to(loaded.series.facts)
+        doubts = statement.contradictions(loaded.series.facts)
     pointless = statement.answers | KNOWN_ANYWAY
     left = [finding for finding in findings if finding.code not in pointless]
-    return LoadedScan(Scan(volume, facts), content_sha256(volume), in_order_of_harm(left))
+    ordered = in_order_of_harm((*left, *doubts))
+    return LoadedScan(Scan(volume, facts), content_sha256(volume), ordered)
 
 
 def _load_image(

@@ -13,11 +13,12 @@ from typing import Annotated
 import typer
 
 from distcorr import __version__
+from distcorr.cli.apply import apply
 from distcorr.cli.convert import convert
+from distcorr.cli.debug import DEBUG_VARIABLE, debugging
+from distcorr.cli.field import field
 from distcorr.cli.inspect import inspect
 from distcorr.errors import Code, DistcorrError
-
-DEBUG_VARIABLE = "DISTCORR_DEBUG"
 
 app = typer.Typer(
     name="distcorr",
@@ -38,6 +39,8 @@ def _options(
 
 app.command("inspect")(inspect)
 app.command("convert")(convert)
+app.command("apply")(apply)
+app.command("field")(field)
 
 
 @app.command("version")
@@ -59,7 +62,7 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    if os.environ.get(DEBUG_VARIABLE):
+    if debugging():
         raise
     typer.echo(message, err=True)
     sys.exit(1)

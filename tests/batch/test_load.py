@@ -47,6 +47,10 @@ def test_a_dicom_series_brings_its_facts_and_a_statement_replaces_them(tmp_path:
     assert stated.scan.facts.state.value is VendorState.TRUSTED
     assert stated.scan.facts.state.source == "test"
     assert stated.scan.facts.patient_position == loaded.scan.facts.patient_position
+    assert [finding.code for finding in stated.findings] == [Code.STATE_UNKNOWN]
+    assert "header: ND" in stated.findings[0].evidence
+    agreed = load_scan(folder, Statement("test", VendorState.ND, PatientPosition.HFS))
+    assert agreed.findings == ()
 
 
 def test_the_hash_is_of_content_not_of_files(tmp_path: Path) -> None:

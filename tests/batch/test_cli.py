@@ -1,0 +1,196 @@
+"""The commands apply and field, end to end."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk  # noqa: N813
+
+from distcorr.cli.main import main
+from distcorr.facts import VendorState
+from distcorr.images import read_volume
+from tests.batch.examples import CORONAL, write_dicom, write_image
+from tests.correction.examples import SCANNER, correction_of, example_field
+
+Result = tuple[int, str, str]
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["distcorr", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        told = capsys.readouterr()
+        code = end.value.code
+        return (code if isinstance(code, int) else 0), told.out, told.err
+
+    return call
+
+
+@pytest.fixture
+def correction(tmp_path: Path) -> Path:
+    path = tmp_path / "scanner.distcorr"
+    correction_of(example_field()).save(path)
+    return path
+
+
+def test_apply_writes_volume_mask_and_record(run: Run, correction: Path, tmp_path: Path) -> None:
+    scan = write_dicom(tmp_path / "sub1", CORONAL)
+    before = {path: path.read_bytes() for path in scan.iterdir()}
+    out = tmp_path / "out"
+    status, told, complaints = run("apply", correction, scan, "-o", out)
+    assert (status, complaints) == (0, "")
+    assert "sub1  corrected  by up to" in told
+    assert sorted(path.name for path in out.iterdir()) == [
+        "sub1_corrected.json",
+        "sub1_corrected.nrrd",
+        "sub1_supported.nrrd",
+    ]
+    corrected = read_volume(out / "sub1_corrected.nrrd")
+    assert corrected.array.dtype == np.uint16
+    assert set(np.unique(read_volume(out / "sub1_supported.nrrd").array)) <= {0, 1}
+    record = json.loads((out / "sub1_corrected.json").read_text())
+    assert record["facts"]["state"]["value"] == "ND"
+    assert record["largest_displacement_mm"] > 0.3
+    assert "SURNAME" not in (out / "sub1_corrected.json").read_text()
+    assert {path: path.read_bytes() for path in scan.iterdir()} == before
+
+
+def test_one_bad_scan_fails_alone(run: Run, correction: Path, tmp_path: Path) -> None:
+    good = write_dicom(tmp_path / "good", CORONAL)
+    done = write_dicom(tmp_path / "done", CORONAL, state=VendorState.DIS3D)
+    other = write_dicom(tmp_path / "other", CORONAL, scanner=replace(SCANNER, serial="7"))
+    broken = tmp_path / "broken.nrrd"
+    broken.write_bytes(b"NRRD0004\nthis is not one\n\n")
+    status, told, complaints = run(
+        "apply", correction, done, tmp_path / "absent", other, broken, good,
+        "-o", tmp_path / "out", "--state", "ND", "--position", "HFS", "--part", "all",
+    )  # fmt: skip
+    assert status == 1
+    assert "good    corrected" in told
+    assert "3 of 5 scans were not corrected" in complaints
+    assert "done    corrected" in told
+    assert "the stated vendor correction ND contradicts the header" in complaints
+    assert (tmp_path / "out" / "good_corrected.nrrd").is_file()
+    for code in ("not-found", "wrong-scanner", "unreadable"):
+        assert f"error[{code}]" in complaints
+
+
+def test_a_corrected_scan_is_refused(run: Run, correction: Path, tmp_path: Path) -> None:
+    done = write_dicom(tmp_path / "done", CORONAL, state=VendorState.DIS3D)
+    status, _, complaints = run("apply", correction, done, "-o", tmp_path / "out")
+    assert status == 1
+    assert "error[nothing-to-correct]" in complaints
+    assert not (tmp_path / "out").exists()
+
+
+def test_outputs_stay_unless_told(run: Run, correction: Path, tmp_path: Path) -> None:
+    scan = write_dicom(tmp_path / "sub1", CORONAL)
+    arguments = ("apply", correction, scan, "-o", tmp_path / "out", "--format", "nifti")
+    assert run(*arguments)[0] == 0
+    first = (tmp_path / "out/sub1_corrected.nii.gz").read_bytes()
+    status, _, complaints = run(*arguments)
+    assert status == 1
+    assert "error[output-exists]" in complaints
+    assert run(*arguments, "--overwrite")[0] == 0
+    assert (tmp_path / "out/sub1_corrected.nii.gz").read_bytes() == first
+
+
+def test_forcing_is_recorded(run: Run, correction: Path, tmp_path: Path) -> None:
+    scan = write_dicom(tmp_path / "sub1", CORONAL, scanner=replace(SCANNER, serial="7"))
+    out = tmp_path / "out"
+    status, _, complaints = run("apply", correction, scan, "-o", out, "--force", "new magnet")
+    assert status == 0
+    assert "new magnet" in complaints
+    assert "new magnet" in (out / "sub1_corrected.json").read_text()
+
+
+def test_a_manifest_lists_the_scans(run: Run, correction: Path, tmp_path: Path) -> None:
+    write_dicom(tmp_path / "a", CORONAL)
+    write_image(tmp_path / "b.nrrd", CORONAL)
+    manifest = tmp_path / "cohort.toml"
+    manifest.write_text(
+        '[[scan]]\nid = "s1"\npath = "a"\n'
+        '[[scan]]\nid = "s2"\npath = "b.nrrd"\nstate = "ND"\npatient_position = "HFS"\n'
+        "isocentre_lps = [0, 0, 15]"
+    )
+    out = tmp_path / "out"
+    status, told, complaints = run("apply", correction, manifest, "-o", out)
+    assert status == 0, complaints
+    assert "s1  corrected" in told
+    one, two = (read_volume(out / f"{name}_corrected.nrrd") for name in ("s1", "s2"))
+    assert np.array_equal(one.array, two.array)
+    assert "wrong-scanner" in complaints
+
+
+def test_equal_names_are_told_apart(run: Run, correction: Path, tmp_path: Path) -> None:
+    scans = [write_dicom(tmp_path / sub / "cor", CORONAL) for sub in ("p1", "p2")]
+    out = tmp_path / "out"
+    assert run("apply", correction, *scans, "-o", out, "--quiet")[:2] == (0, "")
+    assert {path.name for path in out.glob("*.json")} == {
+        "p1_cor_corrected.json",
+        "p2_cor_corrected.json",
+    }
+    status, _, complaints = run("apply", correction, scans[0], scans[0], "-o", out)
+    assert status == 1
+    assert "error[manifest-invalid]" in complaints
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--isocentre", "1,2"),
+        ("--isocentre", "1,2,nan"),
+        ("--isocentre", "x"),
+        ("--force", " "),
+        ("--state", "nd3"),
+        ("--format", "dicom"),
+        ("--interpolation", "cubic"),
+    ],
+)
+def test_wrong_usage(run: Run, correction: Path, tmp_path: Path, arguments: tuple[str]) -> None:
+    status, _, complaints = run("apply", correction, tmp_path, "-o", tmp_path / "o", *arguments)
+    assert status == 2
+    assert arguments[0] in complaints
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("name", ["t.nrrd", "t.tfm", "t.h5", "t.nii.gz"])
+def test_field_exports_what_apply_does(
+    run: Run, correction: Path, tmp_path: Path, name: str
+) -> None:
+    scan = write_dicom(tmp_path / "sub1", CORONAL)
+    out = tmp_path / name
+    status, told, complaints = run("field", correction, scan, out)
+    assert (status, complaints) == (0, "")
+    assert str(out) in told
+    if name.endswith((".tfm", ".h5")):
+        transform = sitk.ReadTransform(str(out))
+    else:
+        transform = sitk.DisplacementFieldTransform(
+            sitk.ReadImage(str(out), sitk.sitkVectorFloat64)
+        )
+    options = ("--interpolation", "linear")
+    assert run("apply", correction, scan, "-o", tmp_path / "out", *options)[0] == 0
+    corrected = read_volume(tmp_path / "out/sub1_corrected.nrrd")
+    shown = corrected.grid.points_lps()[2, 3, 4]
+    moved = np.array(transform.TransformPoint(shown.tolist())) - shown
+    expected = correction_of(example_field()).field.displacement(shown - [0, 0, 15])
+    np.testing.assert_allclose(moved, expected, atol=0.01)
+
+
+def test_field_refuses_what_apply_refuses(run: Run, correction: Path, tmp_path: Path) -> None:
+    done = write_dicom(tmp_path / "done", CORONAL, state=VendorState.DIS3D)
+    status, _, complaints = run("field", correction, done, tmp_path / "t.nrrd")
+    assert status == 1
+    assert "error[nothing-to-correct]" in complaints
+    assert run("field", correction, done, tmp_path / "t.png")[0] == 1
+    assert not (tmp_path / "t.nrrd").exists()
