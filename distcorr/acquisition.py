@@ -22,6 +22,7 @@ from distcorr.errors import Code, DistcorrError
 from distcorr.facts import AcquisitionFacts, Plane, VendorState, nearest_plane
 from distcorr.field import ScannerField
 from distcorr.space import Volume, transform_points, transform_vectors
+from distcorr.space.linear import solve3
 
 Array = NDArray[np.float64]
 
@@ -146,9 +147,15 @@ class Acquisition:
         ndarray, shape (..., 3, 3)
             ``(I + Q J(s))^-1 (I + J(r))`` with J the Jacobian of D.
         """
-        left = np.eye(3) + self.vendor_projector @ field.jacobian(shown_scanner)
+        if self.shows_truth:
+            return np.broadcast_to(np.eye(3), (*np.shape(true_scanner), 3))
         right = np.eye(3) + field.jacobian(true_scanner)
-        return np.asarray(np.linalg.solve(left, right), dtype=np.float64)
+        Q = self.vendor_projector
+        if not Q.any():
+            return right
+        left = np.eye(3) + Q @ field.jacobian(shown_scanner)
+        flat = solve3(left.reshape(-1, 3, 3), right.reshape(-1, 3, 3))
+        return flat.reshape(right.shape)
 
     def _in_patient(self, mapping, field: ScannerField, points_lps: ArrayLike) -> Array:  # type: ignore[no-untyped-def]
         moved = mapping(field, transform_points(self.T_scanner_patient, points_lps))
@@ -181,7 +188,7 @@ def _solve(field: ScannerField, target: Array, projector: Array) -> Array:
         open_, at, miss = open_[left], at[left], miss[left]
         if not len(open_):
             return found
-        step = np.linalg.solve(np.eye(3) + projector @ field.jacobian(at), miss[..., None])[..., 0]
+        step = solve3(np.eye(3) + projector @ field.jacobian(at), miss)
         length = np.linalg.norm(step, axis=1, keepdims=True)
         found[open_] = at - step * np.minimum(1.0, MAX_STEP_MM / np.maximum(length, 1e-12))
     found[open_] = np.nan

@@ -112,6 +112,27 @@ class HarmonicBasis:
         _gradients(flat, self.radius_mm, self.min_degree, self.max_degree, self._norms, out)
         return out.reshape(*shape, 3, self.size)
 
+    def add_rows(self, points: Array, vectors: Array, rows: NDArray[np.float32]) -> None:
+        """Add the derivatives of ``vectors . D(points)`` by the coefficients to ``rows``.
+
+        Parameters
+        ----------
+        points, vectors : ndarray, shape (m, 3)
+            Scanner frame, mm; and any unit.
+        rows : ndarray of float32, shape (m, >= 3 * size)
+            Changed in place: component slowest, then terms.
+        """
+        _add_rows(
+            np.ascontiguousarray(points, dtype=np.float64),
+            np.ascontiguousarray(vectors, dtype=np.float64),
+            self.radius_mm,
+            self.min_degree,
+            self.max_degree,
+            self._norms,
+            self.size,
+            rows,
+        )
+
     def displacement(self, coefficients: Array, points: ArrayLike) -> Array:
         """Sum the terms of a vector field, block by block in parallel.
 
@@ -181,6 +202,24 @@ def _values(points, radius, low, high, norms, out):  # type: ignore[no-untyped-d
             norms,
             out[p],
         )
+
+
+@njit(cache=True, parallel=True)
+def _add_rows(points, vectors, radius, low, high, norms, terms, rows):  # type: ignore[no-untyped-def]
+    for p in prange(points.shape[0]):
+        row = np.empty(terms)
+        _fill(
+            points[p, 0] / radius,
+            points[p, 1] / radius,
+            points[p, 2] / radius,
+            low,
+            high,
+            norms,
+            row,
+        )
+        for a in range(3):
+            for t in range(terms):
+                rows[p, a * terms + t] += vectors[p, a] * row[t]
 
 
 @njit(cache=True, parallel=True)

@@ -1,0 +1,1 @@
+"""Learning the scanner's field from subjects scanned twice."""

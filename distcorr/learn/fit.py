@@ -1,0 +1,336 @@
+"""The joint fit: one field behind all pairs, and each subject's motion.
+
+Damped Gauss-Newton steps on the posterior, coarse to fine. At every step only
+those points take part whose displacement the current posterior predicts to
+within the capture range of the current smoothing, so the fit grows outwards
+from the isocentre, where gradient coils are calibrated, as fast as what is
+known allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from distcorr.field import HarmonicBasis, HarmonicField, Lattice, LatticeField
+from distcorr.learn.normal import Normal, accumulate, embed
+from distcorr.learn.pair import Body, PairLevel, Reference, View, build_level, find_body, look
+from distcorr.learn.prior import HarmonicPrior
+from distcorr.learn.rigid import MOTION_SD, PARAMETERS, Motion
+from distcorr.learn.settings import FitSettings
+from distcorr.space import transform_points
+
+Array = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One level of the coarse-to-fine schedule.
+
+    Attributes
+    ----------
+    name : str
+    sigma_mm, step_mm, window_mm : float
+        Blur, distance of samples, half width of the regression window.
+    max_steps : int
+        Gauss-Newton steps at most.
+    tolerance_mm : float
+        Largest change of the field in the body at which the stage ends.
+    """
+
+    name: str
+    sigma_mm: float
+    step_mm: float
+    window_mm: float
+    max_steps: int
+    tolerance_mm: float
+
+
+CAPTURE_SIGMAS = 1.2
+"""Capture range of a match in units of its blur: beyond it, a step points astray
+as often as home."""
+
+MAX_STEP_SIGMAS = 2.0
+"""Longest change of the field in one step, in the same units."""
+
+
+def schedule(voxel_mm: float) -> list[Stage]:
+    """Choose the stages for scans of a given voxel size (geometric mean, mm)."""
+    v = voxel_mm
+    return [
+        Stage("coarse", 6.0, max(v, 5.0), 20.0, 12, 0.3),
+        Stage("middle", 3.0, max(v, 3.0), 12.0, 8, 0.1),
+        Stage("fine", max(0.75 * v, 1.0), max(v, 2.0), 10.0, 6, 0.02),
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Everything that is estimated, with its uncertainty.
+
+    Attributes
+    ----------
+    prior : HarmonicPrior
+    coefficients : ndarray, shape (3, size)
+    motions : tuple of Motion
+    covariance : ndarray, shape (u, u)
+        Of the coefficients (component slowest), then the motions.
+    inflation : float
+        How much more the data scatter than their weights say.
+    """
+
+    prior: HarmonicPrior
+    coefficients: Array
+    motions: tuple[Motion, ...]
+    covariance: Array
+    inflation: float = 1.0
+
+    @property
+    def harmonics(self) -> HarmonicField:
+        """The field."""
+        return HarmonicField(self.prior.basis, self.coefficients)
+
+    def sd_of_field(self, points: Array) -> Array:
+        """Posterior standard deviation of D at points (m, 3), by component."""
+        k = self.prior.basis.size
+        B = self.prior.basis.values(points)
+        parts = [
+            np.einsum("mi,ij,mj->m", B, self.covariance[s, s], B, optimize=True)
+            for s in (slice(a * k, (a + 1) * k) for a in range(3))
+        ]
+        return np.sqrt(np.maximum(np.stack(parts, axis=1), 0))
+
+
+@dataclass(frozen=True, eq=False)
+class HarmonicFit:
+    """Outcome of the fit of the harmonics.
+
+    Attributes
+    ----------
+    state : State
+    normal : Normal
+        Misfit at the end, before inflation and prior.
+    levels : list of PairLevel
+        The finest.
+    views : list of View
+    history : list of str
+        One line for each step.
+    """
+
+    state: State
+    normal: Normal
+    levels: list[PairLevel]
+    views: list[View]
+    history: list[str] = field(default_factory=list)
+
+
+def lattice_of(harmonics: HarmonicField, settings: FitSettings) -> LatticeField:
+    """Express harmonics as the B-spline lattice in which fields are evaluated."""
+    e = settings.extent_mm
+    empty = Lattice.covering([-e] * 3, [e] * 3, settings.lattice_spacing_mm)
+    return LatticeField(empty.interpolating(harmonics.displacement))
+
+
+def fit_harmonics(
+    references: Sequence[Reference], settings: FitSettings, progress: Progress
+) -> HarmonicFit:
+    """Fit harmonics and motions to all references.
+
+    Parameters
+    ----------
+    references : sequence of Reference
+    settings : FitSettings
+    progress : callable
+        Called with a line of text and the share done.
+    """
+    basis = HarmonicBasis(settings.max_degree)
+    prior = HarmonicPrior(basis)
+    bodies = [find_body(r.axial, margin_mm=8.0) for r in references]
+    voxel = max(_voxel_mm(r) for r in references)
+    stages = schedule(voxel)
+    state: State | None = None
+    history: list[str] = []
+    for number, stage in enumerate(stages):
+        levels = [
+            build_level(r, body, stage.sigma_mm, stage.step_mm, stage.window_mm)
+            for r, body in zip(references, bodies, strict=True)
+        ]
+        if state is None:
+            motions = tuple(Motion.none(_centre(level)) for level in levels)
+            state = _initial(prior, motions)
+        for step in range(stage.max_steps):
+            progress(f"{stage.name}, step {step + 1}", (number + step / stage.max_steps) / 3)
+            state, normal, views, change, active = _step(state, levels, stage, settings)
+            share = np.mean([a.mean() for a in active])
+            history.append(
+                f"{stage.name} {step + 1}: {share:.0%} of the body, change {change:.3f} mm, "
+                f"inflation {state.inflation:.1f}, widths {state.prior.coil_scale:.2f} "
+                f"{state.prior.other_scale:.2f}"
+            )
+            progress(history[-1], (number + (step + 1) / stage.max_steps) / 3)
+            if change < stage.tolerance_mm and step >= 2:
+                break
+    return HarmonicFit(state, normal, levels, views, history)
+
+
+def _voxel_mm(reference: Reference) -> float:
+    sizes = [
+        np.prod(s.volume.grid.spacing) ** (1 / 3) for s in (reference.axial, reference.coronal)
+    ]
+    return float(max(sizes))
+
+
+def _centre(level: PairLevel) -> Array:
+    return transform_points(level.nominal_T_coronal_axial(), level.points.mean(axis=0))
+
+
+def _initial(prior: HarmonicPrior, motions: tuple[Motion, ...]) -> State:
+    variances = np.concatenate([1 / prior.precision, *[MOTION_SD**2 for _ in motions]])
+    return State(prior, np.zeros((3, prior.basis.size)), motions, np.diag(variances))
+
+
+def _step(
+    state: State, levels: list[PairLevel], stage: Stage, settings: FitSettings
+) -> tuple[State, Normal, list[View], float, list[Bools]]:
+    field_now = lattice_of(state.harmonics, settings)
+    active = [_within_reach(state, level, stage) for level in levels]
+    views = [
+        look(level, field_now, motion, on)
+        for level, motion, on in zip(levels, state.motions, active, strict=True)
+    ]
+    normal, scatter = normal_of(state, levels, views)
+    inflation = max(1.0, scatter)
+    state = replace(state, inflation=inflation)
+    new = _solve(state, normal)
+    change = _largest_change(state, new, levels, active)
+    limit = MAX_STEP_SIGMAS * stage.sigma_mm
+    if change > limit:
+        new = _shortened(state, new, limit / change)
+    k3 = 3 * state.prior.basis.size
+    variance = np.diag(new.covariance)[:k3].reshape(3, -1)
+    prior = new.prior.updated(new.coefficients, variance)
+    return replace(new, prior=prior), normal, views, change, active
+
+
+def _within_reach(state: State, level: PairLevel, stage: Stage) -> Bools:
+    """Which points the posterior places to within the capture range."""
+    low, spacing = level.points.min(axis=0), 16.0
+    cell = np.rint((level.points - low) / spacing).astype(np.intp)
+    size = cell.max(axis=0) + 1
+    flat = (cell[:, 2] * size[1] + cell[:, 1]) * size[0] + cell[:, 0]
+    used, inverse = np.unique(flat, return_inverse=True)
+    centres = np.stack(
+        [used % size[0], used // size[0] % size[1], used // (size[0] * size[1])], axis=1
+    )
+    sd = state.sd_of_field(low + centres * spacing).max(axis=1)
+    return np.asarray((sd < CAPTURE_SIGMAS * stage.sigma_mm)[inverse])
+
+
+BLOCK_MM = 40.0
+"""Edge of the blocks whose gradients are compared to see how much the data scatter."""
+
+
+def normal_of(
+    state: State, levels: list[PairLevel], views: list[View]
+) -> tuple[Normal, float]:
+    """Sum the normal equations and measure the scatter against them.
+
+    Returns
+    -------
+    normal : Normal
+    scatter : float
+        Mean square of the blocks' gradients relative to what their weights
+        predict, so that information can be divided by it.
+    """
+    parts = []
+    for s, (level, view) in enumerate(zip(levels, views, strict=True)):
+        own, gradients = accumulate(
+            state.prior.basis,
+            view.probes,
+            view.rigid_rows,
+            view.comparison.residual,
+            view.comparison.weight,
+            _blocks(level.points, view.comparison.weight),
+        )
+        parts.append(embed(own, gradients, s, len(levels)))
+    total = Normal(
+        np.sum([own.matrix for own, _ in parts], axis=0),
+        np.sum([own.vector for own, _ in parts], axis=0),
+    )
+    information = total.scaled(1 / state.inflation)
+    A = information.matrix + np.diag(_prior_precision(state))
+    factor = cho_factor(A)
+    G = np.concatenate([gradients for _, gradients in parts])
+    # At the optimum the blocks' gradients sum to the prior's pull; their spread
+    # about that is the noise that the estimate really sees.
+    spread = float(np.einsum("bi,ib->", G, cho_solve(factor, G.T)))
+    expected = float(np.trace(cho_solve(factor, total.matrix)))
+    return total, spread / max(expected, 1e-9)
+
+
+def _blocks(points: Array, weight: NDArray[np.float32]) -> list[NDArray[np.intp]]:
+    """Partition the points that count into cubes."""
+    used = np.flatnonzero(weight)
+    cell = np.floor(points[used] / BLOCK_MM).astype(np.intp)
+    cell -= cell.min(axis=0)
+    size = cell.max(axis=0) + 1
+    flat = (cell[:, 2] * size[1] + cell[:, 1]) * size[0] + cell[:, 0]
+    order = np.argsort(flat, kind="stable")
+    cuts = np.flatnonzero(np.diff(flat[order])) + 1
+    return np.split(used[order], cuts)
+
+
+def _prior_precision(state: State) -> Array:
+    return np.concatenate([state.prior.precision, *[MOTION_SD**-2.0 for _ in state.motions]])
+
+
+def _solve(state: State, normal: Normal) -> State:
+    information = normal.scaled(1 / state.inflation)
+    precision = _prior_precision(state)
+    now = np.concatenate([state.coefficients.reshape(-1), *[m.parameters for m in state.motions]])
+    factor = cho_factor(information.matrix + np.diag(precision))
+    step = cho_solve(factor, information.vector - precision * now)
+    covariance = cho_solve(factor, np.eye(len(step)))
+    return _moved(replace(state, covariance=covariance), step)
+
+
+def _moved(state: State, step: Array) -> State:
+    k3 = 3 * state.prior.basis.size
+    coefficients = state.coefficients + step[:k3].reshape(3, -1)
+    motions = tuple(
+        m.stepped(step[k3 + PARAMETERS * i : k3 + PARAMETERS * (i + 1)])
+        for i, m in enumerate(state.motions)
+    )
+    return replace(state, coefficients=coefficients, motions=motions)
+
+
+def _shortened(old: State, new: State, factor: float) -> State:
+    step = (new.coefficients - old.coefficients) * factor
+    motions = tuple(
+        m.stepped((n.parameters - m.parameters) * factor)
+        for m, n in zip(old.motions, new.motions, strict=True)
+    )
+    return replace(new, coefficients=old.coefficients + step, motions=motions)
+
+
+def _largest_change(old: State, new: State, levels: list[PairLevel], active: list[Bools]) -> float:
+    """Find the 99th percentile of the change of D over the active points, mm."""
+    change = HarmonicField(old.prior.basis, new.coefficients - old.coefficients)
+    largest = 0.0
+    for level, on in zip(levels, active, strict=True):
+        points = level.points[on][:: max(1, int(on.sum()) // 4000)]
+        if len(points):
+            size = np.linalg.norm(change.displacement(points), axis=1)
+            largest = max(largest, float(np.percentile(size, 99)))
+    return largest
+
+
+def bodies_of(references: Sequence[Reference]) -> list[Body]:
+    """Find the body of each reference's axial scan, without margin."""
+    return [find_body(reference.axial) for reference in references]

@@ -1,0 +1,143 @@
+"""Images as smooth functions of a point in the scanner frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, spline_filter
+
+from distcorr.acquisition import Scan
+from distcorr.field.bspline import cell_of, cubic_slopes, cubic_weights
+from distcorr.space import Grid
+
+Array = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+
+BOX_TO_SIGMA = 1 / np.sqrt(12)
+"""Standard deviation of a box of width 1: the blur of a voxel of width 1 mm."""
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """Cubic B-spline coefficients of an image placed in the scanner frame.
+
+    Parameters
+    ----------
+    coefficients : ndarray of float32, shape (k, j, i)
+    T_index_scanner : ndarray, shape (4, 4)
+        From scanner frame (mm) to index coordinates (i, j, k).
+    """
+
+    coefficients: Float32
+    T_index_scanner: Array
+
+    def sample(self, points_scanner: Array) -> tuple[Float32, Float32, NDArray[np.bool_]]:
+        """Evaluate values and gradients.
+
+        Parameters
+        ----------
+        points_scanner : ndarray, shape (m, 3)
+            mm.
+
+        Returns
+        -------
+        values : ndarray of float32, shape (m,)
+            Zero outside of the image.
+        gradients : ndarray of float32, shape (m, 3)
+            By scanner x, y, z; 1/mm.
+        inside : ndarray of bool, shape (m,)
+        """
+        m = len(points_scanner)
+        values = np.empty(m, np.float32)
+        gradients = np.empty((m, 3), np.float32)
+        inside = np.empty(m, np.bool_)
+        points = np.ascontiguousarray(points_scanner, dtype=np.float64)
+        _sample(points, self.T_index_scanner, self.coefficients, values, gradients, inside)
+        return values, gradients, inside
+
+
+@njit(cache=True, parallel=True)
+def _sample(points, T, c, values, gradients, inside):  # type: ignore[no-untyped-def]
+    nk, nj, ni = c.shape
+    for p in prange(points.shape[0]):
+        w = np.empty((3, 4))
+        d = np.empty((3, 4))
+        x, y, z = points[p, 0], points[p, 1], points[p, 2]
+        u = T[0, 0] * x + T[0, 1] * y + T[0, 2] * z + T[0, 3]
+        v = T[1, 0] * x + T[1, 1] * y + T[1, 2] * z + T[1, 3]
+        t = T[2, 0] * x + T[2, 1] * y + T[2, 2] * z + T[2, 3]
+        i, j, k = cell_of(u, ni), cell_of(v, nj), cell_of(t, nk)
+        inside[p] = i >= 0 and j >= 0 and k >= 0
+        values[p] = 0.0
+        gradients[p, :] = 0.0
+        if not inside[p]:
+            continue
+        for axis, f in enumerate((u - i - 1, v - j - 1, t - k - 1)):
+            cubic_weights(f, w[axis])
+            cubic_slopes(f, d[axis])
+        total, gi, gj, gk = 0.0, 0.0, 0.0, 0.0
+        for kk in range(4):
+            for jj in range(4):
+                line = c[k + kk, j + jj]
+                row, slope = 0.0, 0.0
+                for ii in range(4):
+                    row += w[0, ii] * line[i + ii]
+                    slope += d[0, ii] * line[i + ii]
+                total += w[2, kk] * w[1, jj] * row
+                gi += w[2, kk] * w[1, jj] * slope
+                gj += w[2, kk] * d[1, jj] * row
+                gk += d[2, kk] * w[1, jj] * row
+        values[p] = total
+        for a in range(3):
+            gradients[p, a] = T[0, a] * gi + T[1, a] * gj + T[2, a] * gk
+
+
+def widths_along(grid: Grid, direction_scanner: Array) -> Array:
+    """Widths of the voxel's blur along given directions.
+
+    Parameters
+    ----------
+    grid : Grid
+        The grid whose voxels blur.
+    direction_scanner : ndarray, shape (3, 3)
+        Columns are unit vectors, in the frame of ``grid.direction``.
+
+    Returns
+    -------
+    ndarray, shape (3,)
+        Standard deviations, mm.
+    """
+    along = (grid.direction.T @ direction_scanner) * (grid.spacing * BOX_TO_SIGMA)[:, None]
+    return np.asarray(np.sqrt((along**2).sum(axis=0)))
+
+
+def prepare(scan: Scan, partner: Scan, sigma_mm: float, array: NDArray[Any] | None = None) -> Image:
+    """Blur a scan as its partner is blurred and by a Gaussian, and place it.
+
+    The partner's voxel size along each axis is applied to this scan (and, in
+    the partner's own preparation, the reverse), so that both end with the same
+    point spread however thick the slices of one of them are. What is already
+    smoother than needed is not blurred again: ``sigma_mm`` is the total.
+
+    Parameters
+    ----------
+    scan, partner : Scan
+        The two scans of a pair.
+    sigma_mm : float
+        Standard deviation of the common Gaussian.
+    array : ndarray, shape (k, j, i), optional
+        Voxels to use in place of the scan's own.
+    """
+    grid = scan.volume.grid
+    data = np.asarray(scan.volume.array if array is None else array, dtype=np.float32)
+    blur_of_partner = widths_along(partner.volume.grid, grid.direction)
+    sigma_index = np.sqrt(blur_of_partner**2 + sigma_mm**2) / grid.spacing
+    for axis, s in zip((2, 1, 0), sigma_index, strict=True):
+        data = gaussian_filter1d(data, float(s), axis=axis, mode="nearest", truncate=3.0)
+    coefficients = spline_filter(data, order=3, output=np.float32, mode="mirror")
+    T = grid.T_index_lps @ np.linalg.inv(scan.acquisition.T_scanner_patient)
+    return Image(coefficients, T)
