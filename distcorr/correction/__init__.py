@@ -12,6 +12,7 @@ from distcorr.correction.records import (
     ReferenceFigures,
     ShellFigures,
 )
+from distcorr.correction.shells import shell_figures
 
 __all__ = [
     "FULL_SUPPORT",
@@ -25,4 +26,5 @@ __all__ = [
     "ProvenanceInput",
     "ReferenceFigures",
     "ShellFigures",
+    "shell_figures",
 ]

@@ -10,7 +10,10 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.spatial.transform import Rotation
 
 from distcorr.facts import VendorState
 
@@ -92,8 +95,11 @@ class ReferenceFigures(Record):
     ----------
     id : str
     translation_mm, rotation_deg : tuple of float
-        Rigid motion of the subject from the axial to the coronal scan about
-        the isocentre, scanner frame; rotation as a rotation vector.
+        Rigid motion of the subject from the axial to the coronal scan, scanner
+        frame: rotation (a rotation vector) about the centre, then translation.
+        It follows what the table did, which the headers tell.
+    centre_mm : tuple of float
+        Centre of rotation, scanner frame at the time of the coronal scan.
     points : int
         Points of the images that were compared.
     residual_before, residual_after : float
@@ -107,10 +113,20 @@ class ReferenceFigures(Record):
     id: str
     translation_mm: Vector
     rotation_deg: Vector
+    centre_mm: Vector = (0.0, 0.0, 0.0)
     points: Annotated[int, Field(ge=0)]
     residual_before: NotNegative
     residual_after: NotNegative
     residual_mm: NotNegative | None = None
+
+    @property
+    def T_moved_still(self) -> NDArray[np.float64]:
+        """The motion as a 4 x 4 transform of scanner points, axial to coronal time."""
+        centre = np.array(self.centre_mm)
+        T = np.eye(4)
+        T[:3, :3] = Rotation.from_rotvec(self.rotation_deg, degrees=True).as_matrix()
+        T[:3, 3] = centre + self.translation_mm - T[:3, :3] @ centre
+        return T
 
 
 class ComponentRevealed(Record):

@@ -7,9 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from distcorr.correction import ProvenanceInput
+from distcorr.correction import (
+    ProvenanceInput,
+    ReferenceFigures,
+    ShellFigures,
+    shell_figures,
+)
 from distcorr.errors import Code, DistcorrError
 from distcorr.field import HarmonicField
+from distcorr.space import transform_points
 from tests.correction.examples import correction_of, example_correction, example_field
 
 
@@ -71,3 +77,31 @@ def test_arrays_are_read_only_and_records_closed() -> None:
         made.support[0] = 0
     with pytest.raises(ValueError, match="extra"):
         ProvenanceInput(reference="a", role="axial", state="ND", sha256="0" * 64, name="x")
+
+
+def test_shells_tell_displacement_support_and_uncertainty() -> None:
+    field = HarmonicField.from_terms(x={}, y={}, z={(2, 0): 40.0})
+    made = correction_of(field, 240.0, 20.0, support_mm=120.0)
+    rows = shell_figures(made)
+    assert [row.supported for row in rows[:2]] == [1.0, 1.0]
+    assert 0 < rows[2].supported < 1
+    assert rows[3] == ShellFigures(
+        inner_mm=150, outer_mm=200, supported=0, mean_mm=0, p95_mm=0, max_mm=0, sd_mm=0
+    )
+    # Inside 50 mm the term is largest on the polar axis: 40 (z / 200)^2 at z = 40.
+    assert rows[0].max_mm == pytest.approx(40 * 0.2**2, rel=0.02)
+    assert rows[1].sd_mm > rows[0].sd_mm > 0
+
+
+def test_motion_as_a_transform() -> None:
+    reference = ReferenceFigures(
+        id="a",
+        translation_mm=(1, 2, 3),
+        rotation_deg=(0, 0, 90),
+        centre_mm=(10, 0, 0),
+        points=1,
+        residual_before=1,
+        residual_after=1,
+    )
+    moved = transform_points(reference.T_moved_still, [[10, 0, 0], [11, 0, 0]])
+    np.testing.assert_allclose(moved, [[11, 2, 3], [11, 3, 3]], atol=1e-12)
