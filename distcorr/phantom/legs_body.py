@@ -10,6 +10,7 @@ of the hips 175 mm, femur 430 mm.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -217,7 +218,7 @@ def _vessels(rng: np.random.Generator, head: Array, knee: Array, size: float) ->
         ([iliac, groin, canal, behind, below], 4.0),
         ([p + beside for p in (iliac, groin, canal, behind, below)], 5.0),
     ):
-        parts += [(a, b, radius, radius) for a, b in zip(path[:-1], path[1:], strict=True)]
+        parts += [(a, b, radius, radius) for a, b in pairwise(path)]
     for _ in range(26):
         z = rng.uniform(-330, 90) * s
         angle = rng.uniform(0, 2 * np.pi)

@@ -26,6 +26,9 @@ from distcorr.space import PatientPosition
 DEFAULT_MOTION_MM = 2.0
 DEFAULT_MOTION_DEG = 1.0
 
+_AXIAL = ScanSettings(Plane.AXIAL, VendorState.TRUSTED)
+_CORONAL = ScanSettings(Plane.CORONAL, VendorState.ND)
+
 
 @dataclass(frozen=True, slots=True)
 class PairSettings:
@@ -38,8 +41,8 @@ class PairSettings:
         Standard deviation of each translation and rotation between the scans.
     """
 
-    axial: ScanSettings = ScanSettings(Plane.AXIAL, VendorState.TRUSTED)
-    coronal: ScanSettings = ScanSettings(Plane.CORONAL, VendorState.ND)
+    axial: ScanSettings = _AXIAL
+    coronal: ScanSettings = _CORONAL
     motion_mm: float = DEFAULT_MOTION_MM
     motion_deg: float = DEFAULT_MOTION_DEG
 

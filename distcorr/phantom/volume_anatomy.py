@@ -155,7 +155,6 @@ def _bending(rng: np.random.Generator, half: Array, sd_mm: float) -> Lattice:
 
 @njit(cache=True, parallel=True)
 def _warp(coef, body, centre, per_mm, origin, step, l_origin, l_step, c, image, mask):  # type: ignore[no-untyped-def]
-    nz, ny, nx = coef.shape
     for k in prange(image.shape[0]):
         p, q, d = np.empty(3), np.empty(3), np.empty(3)
         w = np.empty((3, 4))
