@@ -6,6 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Machines that are shared or cold miss any deadline; speed is not what these tests check.
+settings.register_profile("distcorr", deadline=None)
+settings.load_profile("distcorr")
 
 DATA_VARIABLE = "DISTCORR_DATA"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,14 @@ from typing import Any
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
+from pydicom.dataset import FileDataset
 from pydicom.pixels.utils import pixel_array
+from pydicom.tag import Tag
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 from scipy import ndimage
 
 from distcorr.dicom import tags
@@ -25,6 +33,9 @@ MAXIMUM_VOXELS = 2**31
 
 _VALID_WEIGHT = 1 - 1e-6
 """Share of a resampled voxel that must come from measured pixels to count as valid."""
+
+
+_PIXEL_ELEMENTS = {Tag(name) for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")}
 
 
 class PixelReader:
@@ -70,18 +81,8 @@ class PixelReader:
 
 def _decode(path: Path) -> NDArray[Any]:
     """Decode all frames of a file, shape (frames, rows, columns)."""
-    try:
-        with tags.quiet():
-            header = pydicom.dcmread(path, stop_before_pixels=True, force=True)
-            samples = tags.number(header, "SamplesPerPixel") or 1
-            if samples == 1:
-                stored = pixel_array(path, raw=True)
-    except Exception as failure:  # decoders of six libraries raise what they like
-        reason = (str(failure).splitlines() or [""])[0].strip() or type(failure).__name__
-        code = Code.NO_PIXELS if "no pixel data" in reason.lower() else Code.PIXELS_UNREADABLE
-        raise DistcorrError(
-            code, f"the pixel data can't be decoded ({reason})", str(path)
-        ) from failure
+    ds = _read_whole(path)
+    samples = tags.number(ds, "SamplesPerPixel") or 1
     if samples != 1:
         raise DistcorrError(
             Code.BAD_FORMAT,
@@ -89,7 +90,38 @@ def _decode(path: Path) -> NDArray[Any]:
             f"{tags.name_of('SamplesPerPixel')} is {samples:g} in {path}",
             "give a grey-scale series",
         )
+    if not _PIXEL_ELEMENTS.intersection(ds.keys()):
+        raise DistcorrError(Code.NO_PIXELS, "a file holds no pixel data", str(path))
+    try:
+        with tags.quiet():
+            stored = pixel_array(ds, raw=True)
+    except Exception as failure:  # decoders of six libraries raise what they like
+        reason = (str(failure).splitlines() or [""])[0].strip() or type(failure).__name__
+        raise DistcorrError(
+            Code.PIXELS_UNREADABLE, f"the pixel data can't be decoded ({reason})", str(path)
+        ) from failure
     return stored[None] if stored.ndim == 2 else stored
+
+
+def _read_whole(path: Path) -> FileDataset:
+    """Read a file with its pixels; some decoders make up the end of a file that was cut."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            ds = pydicom.dcmread(path, force=True)
+        except Exception as failure:  # a damaged file makes pydicom raise almost anything
+            raise DistcorrError(
+                Code.UNREADABLE, f"the file can't be parsed ({failure})", str(path)
+            ) from failure
+    if any("end of file" in str(warning.message).lower() for warning in said):
+        raise DistcorrError(
+            Code.PIXELS_UNREADABLE, "the file ends before its pixel data does", str(path)
+        )
+    if "TransferSyntaxUID" not in ds.file_meta:
+        implicit, little = ds.original_encoding
+        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
+    return ds
 
 
 def _tile(mosaic: NDArray[Any], frame: Frame) -> NDArray[Any]:

@@ -125,4 +125,8 @@ def _read(path: Path) -> FileHeader | Skip | DistcorrError:
         header = read_header(path)
     except DistcorrError as refusal:
         return refusal if start[_PREAMBLE:] == _MAGIC else Skip.NOT_DICOM
+    except Exception as failure:  # one damaged file must not end the search of a tree
+        return DistcorrError(
+            Code.UNREADABLE, f"the header can't be read ({type(failure).__name__})", str(path)
+        )
     return Skip.NO_IMAGE if header is None else header

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -264,15 +264,26 @@ def _collides(part: Part) -> bool:
 
 def _separate_interleaved(part: Part) -> list[Part]:
     """Separate acquisitions whose slices lie between each other's."""
-    if len(part.frames) < 3 or _regularity(part) is not Regularity.IRREGULAR:
+    if len(part.frames) < 3 or _regularity(part) is Regularity.REGULAR:
         return [part]
     for name in _REPEATS:
         separated = _by_traits(part, [name])
-        if len(separated) > 1 and all(
-            len(each.frames) > 2 and _regularity(each) is Regularity.REGULAR for each in separated
+        if (
+            len(separated) > 1
+            and all(len(each.frames) > 2 for each in separated)
+            and all(_regularity(each) is Regularity.REGULAR for each in separated)
+            and _interleaved(separated)
         ):
             return separated
     return [part]
+
+
+def _interleaved(parts: list[Part]) -> bool:
+    """Whether the stacks overlap, so that they can't be two halves of one."""
+    normal = parts[0].frames[0].normal_lps
+    along = [[float(f.position_lps @ normal) for f in part.frames] for part in parts]
+    spans = sorted((min(places), max(places)) for places in along)
+    return all(after[0] < before[1] for before, after in pairwise(spans))
 
 
 def _regularity(part: Part) -> Regularity | None:

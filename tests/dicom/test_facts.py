@@ -1,0 +1,107 @@
+"""Facts of real acquisitions, each with the place it was read from."""
+
+import numpy as np
+import pytest
+
+from distcorr.dicom import find_series
+from distcorr.dicom.effect import AFTER_3D_ROWS, EFFECT_ROWS
+from distcorr.dicom.vendors import STATE_ROWS, TABLE_ROWS
+from distcorr.errors import Code
+from distcorr.facts import AcquisitionDimension, Plane, VendorState
+from distcorr.space import PatientPosition, transform_points
+
+
+def first(data, name):
+    return find_series([data / name]).series[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "source"),
+    [
+        ("acr_nd_vs_dis2d/snr20ch_ND", VendorState.ND, "ImageType (0008,0008)"),
+        ("acr_nd_vs_dis2d/acr_tra_t1_DIS2D", VendorState.DIS2D, "ImageType (0008,0008)"),
+        ("gnl_linac1T/MR_dicom_ND", VendorState.ND, "ImageType (0008,0008)"),
+        ("knee_axcor/cor_pd_fs", VendorState.DIS2D, "ImageType (0008,0008)"),
+        ("edge/enhanced_mr_siemens_xa30_t1", VendorState.DIS2D, "ImageTypeText (0021,xx75)"),
+        ("edge/d2n_siemens_multiframe_anatomical_001", VendorState.DIS2D, "ImageTypeText"),
+        ("epi_3plane_mosaic/axasc35", VendorState.ND, "ImageType (0008,0008)"),
+    ],
+)
+def test_vendor_state(name, state, source, data):
+    fact = first(data, name).facts.state
+    assert fact.value is state
+    assert source in fact.source
+
+
+def test_other_vendors_are_unknown_and_hints_are_shown(data):
+    philips = first(data, "table_position/1301_Dual-echo_iso")
+    assert not philips.facts.state.known
+    [told] = [f for f in philips.findings if f.code is Code.STATE_UNKNOWN]
+    assert "MRSeriesGeometryCorrection" in told.evidence
+    assert "not verified" in told.evidence
+    ge = first(data, "edge/ge_ffs_4d")
+    assert not ge.facts.state.known
+
+
+def test_moved_table_siemens(data):
+    still = first(data, "table_position/7_gre_fm_siemens_baseline")
+    moved = first(data, "table_position/9_gre_fm_siemens_baseline_table_moved_H20")
+    assert still.facts.isocentre_lps.value == (0, 0, 0)
+    assert moved.facts.isocentre_lps.value == (0, 0, 20)
+    assert "(0019,xx14)" in moved.facts.isocentre_lps.source
+    # The scanner drew the same slices in its own frame both times.
+    places = [
+        transform_points(series.facts.T_scanner_patient(), series.grid.corners_lps)
+        for series in (still, moved)
+    ]
+    np.testing.assert_allclose(*places, atol=0.01)
+
+
+def test_moved_table_other_vendors(data):
+    ge = first(data, "edge/ge_ffs_4d")
+    centre = ge.grid.corners_lps.mean(axis=0)[2]
+    assert ge.facts.isocentre_lps.value[2] == pytest.approx(centre, abs=0.01)
+    moved = first(data, "table_position/2201_Dual-echo_FH-60_table_moved")
+    assert moved.facts.isocentre_lps.value[2] == pytest.approx(-60.3)
+
+
+def test_knee_without_private_tags_is_usable_and_warned(data):
+    series = first(data, "knee_axcor/cor_pd_fs")
+    assert series.facts.isocentre_lps.value == (0, 0, 0)
+    assert series.facts.isocentre_lps.source.startswith("assumed")
+    assert Code.ISOCENTRE_UNKNOWN in [finding.code for finding in series.findings]
+    assert series.facts.T_scanner_patient() is not None
+
+
+def test_position_dimension_plane(data):
+    series = first(data, "edge/decubitus_HFDR")
+    assert series.facts.patient_position.value is PatientPosition.HFDR
+    assert series.facts.dimension.value is AcquisitionDimension.D2
+    assert series.plane is Plane.SAGITTAL
+    scout = first(data, "edge/enhanced_mr_siemens_xa30_t1")
+    assert scout.facts.dimension.value is AcquisitionDimension.D3
+    assert scout.facts.bandwidth_per_pixel_hz.value == 150
+    assert scout.facts.phase_encode_lps.known
+
+
+def test_computed_tomography_is_not_asked_for_magnetic_facts(data):
+    series = first(data, "edge/d2n_failing_sliceincrement_001")
+    codes = {finding.code for finding in series.findings}
+    assert not codes & {Code.STATE_UNKNOWN, Code.ISOCENTRE_UNKNOWN}
+
+
+def test_every_row_says_where_it_comes_from():
+    for row in (*STATE_ROWS, *TABLE_ROWS):
+        assert row.source
+        assert row.software
+    for effect in (*EFFECT_ROWS, *AFTER_3D_ROWS):
+        assert effect.source
+        assert effect.mean_mm < effect.maximum_mm
+
+
+def test_size_of_the_effect_is_looked_up_by_reach(data):
+    series = first(data, "knee_axcor/cor_pd_fs")
+    [told] = [f for f in series.findings if f.code is Code.RESIDUAL_DISTORTION]
+    assert told.what.startswith("front-to-back")
+    farthest = np.linalg.norm(series.grid.corners_lps, axis=1).max()
+    assert f"{farthest:.0f} mm from the isocentre" in told.evidence
