@@ -133,8 +133,8 @@ def scan_verdict(series: Series) -> str:
     if state.value is VendorState.DIS2D:
         return (
             f"Scan: {state.source} says DIS2D, so the vendor corrected the distortion within each "
-            f"slice only. {direction.capitalize()}, the slice direction of a {plane} scan, stays "
-            f"uncorrected. {size} It is a distorted scan, correctly loaded."
+            f"slice only. {direction.capitalize()}, the slice direction of {_article(plane)} "
+            f"scan, stays uncorrected. {size} It is a distorted scan, correctly loaded."
         )
     if state.value is VendorState.ND:
         return (
@@ -150,6 +150,10 @@ def scan_verdict(series: Series) -> str:
         "Scan: the header does not say whether the vendor corrected the distortion. If nothing "
         f"was corrected: {size[0].lower()}{size[1:]}"
     )
+
+
+def _article(plane: Plane) -> str:
+    return f"an {plane}" if plane is Plane.AXIAL else f"a {plane}"
 
 
 def spacing_row(series: Series) -> dict[str, float | None]:
