@@ -18,6 +18,7 @@ from distcorr.cli.convert import convert
 from distcorr.cli.debug import DEBUG_VARIABLE, debugging
 from distcorr.cli.field import field
 from distcorr.cli.inspect import inspect
+from distcorr.cli.report import report
 from distcorr.cli.simulate import simulate
 from distcorr.errors import Code, DistcorrError
 
@@ -42,6 +43,7 @@ app.command("inspect")(inspect)
 app.command("convert")(convert)
 app.command("apply")(apply)
 app.command("field")(field)
+app.command("report")(report)
 app.command("simulate")(simulate)
 
 

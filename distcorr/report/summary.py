@@ -1,0 +1,154 @@
+"""The answers that a report gives first, each in a sentence with its numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from distcorr.correction import (
+    FULL_SUPPORT,
+    Correction,
+    InputRole,
+    ProvenanceInput,
+    ShellFigures,
+    shell_figures,
+)
+
+RADIUS_STEP_MM = 5.0
+"""Steps in which the supported sphere is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One question that every reader has, and its answer.
+
+    Attributes
+    ----------
+    question, answer : str
+    doubtful : bool
+        Whether the answer is a reason not to rely on the correction.
+    """
+
+    question: str
+    answer: str
+    doubtful: bool = False
+
+
+def answers(correction: Correction, shells: tuple[ShellFigures, ...]) -> list[Answer]:
+    """Say what was learned, from whom, how good it is and where it holds."""
+    return [
+        _learned(correction, shells),
+        _from_whom(correction),
+        _how_good(correction, shells),
+        _where_valid(correction),
+    ]
+
+
+def shells_of(correction: Correction) -> tuple[ShellFigures, ...]:
+    """Take the figures stored with the correction, or gather them from its field."""
+    return correction.figures.shells or shell_figures(correction)
+
+
+def pairs(correction: Correction) -> list[tuple[str, dict[InputRole, ProvenanceInput]]]:
+    """Group the inputs by reference, in the order of the cohort."""
+    grouped: dict[str, dict[InputRole, ProvenanceInput]] = {}
+    for source in correction.provenance.inputs:
+        grouped.setdefault(source.reference, {})[source.role] = source
+    return list(grouped.items())
+
+
+def _learned(correction: Correction, shells: tuple[ShellFigures, ...]) -> Answer:
+    known = [row for row in shells if row.supported > 0]
+    largest = max((row.max_mm for row in known), default=0.0)
+    sizes = ", ".join(f"{row.mean_mm:.1f} mm {_between(row)}" for row in known)
+    unseen = [row.component for row in correction.figures.revealed if not row.revealed]
+    text = (
+        f"How {correction.scanner} displaces tissue: up to {largest:.1f} mm; "
+        f"on average {sizes} from the isocentre."
+    )
+    if unseen:
+        names = " and ".join(unseen)
+        text += f" The references do not show the {names} component; do not rely on it."
+    return Answer("What was learned?", text, doubtful=bool(unseen))
+
+
+def _between(row: ShellFigures) -> str:
+    return f"at {row.inner_mm:.0f} to {row.outer_mm:.0f} mm"
+
+
+def _from_whom(correction: Correction) -> Answer:
+    grouped = pairs(correction)
+    kinds = sorted(
+        {
+            ", ".join(f"{role} {source.state}" for role, source in sorted(sources.items()))
+            for _, sources in grouped
+        }
+    )
+    count = f"{len(grouped)} subject{'s' if len(grouped) != 1 else ''}"
+    text = f"From {count} scanned twice ({'; '.join(kinds)})."
+    if len(grouped) == 1:
+        text += " One subject alone can't tell the scanner's distortion from the subject's own."
+    return Answer("From whom?", text, doubtful=len(grouped) < 2)
+
+
+def _how_good(correction: Correction, shells: tuple[ShellFigures, ...]) -> Answer:
+    figures = correction.figures
+    expected = ", ".join(
+        f"{row.sd_mm:.2f} mm {_between(row)}" for row in shells if row.supported > 0
+    )
+    text = f"Expected error (one standard deviation): {expected or 'not known anywhere'}."
+    worse = False
+    if figures.references:
+        before, after = (
+            100 * float(np.mean([getattr(row, name) for row in figures.references]))
+            for name in ("residual_before", "residual_after")
+        )
+        text += (
+            f" The paired scans differ by {after:.0f} % of local contrast, {before:.0f} % before."
+        )
+        worse = after >= before
+    if figures.leave_one_out:
+        change = float(np.mean([row.field_change_mean_mm for row in figures.leave_one_out]))
+        text += f" Leaving one subject out changes the field by {change:.2f} mm on average."
+    else:
+        text += " It was not tried on a subject left out of the fit."
+    if figures.min_jacobian <= 0:
+        text += " The field folds space onto itself: do not use it."
+    return Answer("How good is it?", text, doubtful=worse or figures.min_jacobian <= 0)
+
+
+def _where_valid(correction: Correction) -> Answer:
+    radius = supported_radius_mm(correction)
+    nodes = correction.lattice.node_points()
+    inside = nodes[correction.supported(nodes)]
+    if not len(inside) or radius <= 0:
+        text = "Nowhere near the isocentre: the correction is not supported there."
+        return Answer("Where is it valid?", text, doubtful=True)
+    reach = ", ".join(
+        f"{name} {low:.0f} to {high:.0f}"
+        for name, low, high in zip("xyz", inside.min(axis=0), inside.max(axis=0), strict=True)
+    )
+    text = (
+        f"Everywhere within {radius:.0f} mm of the isocentre, in places as far as {reach} mm "
+        f"(scanner frame). Beyond, it fades out, and every corrected scan comes with a mask."
+    )
+    return Answer("Where is it valid?", text)
+
+
+def supported_radius_mm(correction: Correction) -> float:
+    """Radius of the largest sphere around the isocentre that is supported throughout."""
+    low, high = correction.lattice.domain
+    axes = [
+        RADIUS_STEP_MM * np.arange(np.floor(a / RADIUS_STEP_MM), np.ceil(b / RADIUS_STEP_MM) + 1)
+        for a, b in zip(low, high, strict=True)
+    ]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    lost = np.linalg.norm(points, axis=-1)[~correction.supported(points)]
+    reach = float(np.abs(np.stack([low, high])).min())
+    return max(0.0, min(float(lost.min(initial=np.inf)) - RADIUS_STEP_MM, reach))
+
+
+def fully_supported(correction: Correction) -> bool:
+    """Whether the support has no edge within the lattice."""
+    return bool((correction.support >= FULL_SUPPORT).all())
