@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset
 
@@ -12,6 +13,7 @@ from distcorr.dicom.read import read_dataset
 from distcorr.dicom.vendors import (
     ORIGIN_ROWS,
     PHILIPS_UNSET,
+    SILENCE_ROWS,
     STATE_ROWS,
     TABLE_ROWS,
     Maker,
@@ -72,6 +74,38 @@ def read_facts(frame: Frame, description: str) -> FactsRead:
     return FactsRead(facts, (*state_findings, *position_findings, *isocentre_findings))
 
 
+def read_facts_of_stack(frames: Sequence[Frame], description: str) -> FactsRead:
+    """Read the facts that hold for a whole stack.
+
+    Parameters
+    ----------
+    frames : sequence of Frame
+        In the order of the slices. The first and the last are asked: a table that
+        moved during a series (stations, continuous motion) shows itself in them.
+    description : str
+        For people.
+
+    Returns
+    -------
+    FactsRead
+        Without isocentre if it differs from one end to the other.
+    """
+    read = read_facts(frames[0], description)
+    if frames[-1].path == frames[0].path:
+        return read
+    first = read.facts.isocentre_lps
+    last = read_facts(frames[-1], description).facts.isocentre_lps
+    if first.value == last.value:
+        return read
+    moved = Finding(
+        Code.ISOCENTRE_UNKNOWN,
+        "the table moved within the series, so that it has no single isocentre",
+        f"{frames[0].name}: {first}; {frames[-1].name}: {last}",
+        "load each station by itself",
+    )
+    return FactsRead(replace(read.facts, isocentre_lps=Fact()), (*read.findings, moved))
+
+
 def _functional_groups(ds: Dataset, index: int) -> list[Dataset]:
     each = tags.items(ds, "PerFrameFunctionalGroupsSequence")
     own = each[index : index + 1]
@@ -101,8 +135,9 @@ def _state(
             f"({row.source}; not verified)"
             for row in matching
         ]
+        silent = [f"{row.meaning} ({row.source})" for row in SILENCE_ROWS if row.maker is maker]
         shown = "\\".join(frame.labels.image_type) or "absent"
-        evidence = "; ".join([f"ImageType (0008,0008) is {shown}", *hints])
+        evidence = "; ".join([f"ImageType (0008,0008) is {shown}", *hints, *silent])
     return Fact(), (Finding(Code.STATE_UNKNOWN, what, f"{evidence}, in {frame.path}"),)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from distcorr.dicom.acquisition_facts import read_facts
+from distcorr.dicom.acquisition_facts import read_facts_of_stack
 from distcorr.dicom.effect import residual_finding
 from distcorr.dicom.header import FileHeader, Frame, Layout
 from distcorr.dicom.pixels import load_stack
@@ -250,7 +250,7 @@ def _series(headers: list[FileHeader], name: str, part: Part) -> Series:
             refusal = reason
     facts, findings = AcquisitionFacts(description=first.description), list(part.findings)
     if frames:
-        read = read_facts(frames[0], first.description)
+        read = read_facts_of_stack(frames, first.description)
         facts = read.facts
         # What is refused is told why and nothing else; only MR has these distortions.
         if stack is not None and first.modality in MAGNETIC:

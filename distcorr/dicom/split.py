@@ -16,6 +16,7 @@ from itertools import combinations, pairwise
 import numpy as np
 
 from distcorr.dicom.header import Frame
+from distcorr.dicom.part_names import WHOLE, part_names
 from distcorr.dicom.pixels import PixelReader
 from distcorr.dicom.stack import Regularity, build_stack, distinct_positions
 from distcorr.errors import Code, DistcorrError, Finding
@@ -31,9 +32,6 @@ PIXEL_SPACING_TOLERANCE_MM = 1e-4
 NOT_PARALLEL_DEGREES = 45.0
 """A lone slice nearer than this to another orientation belongs to a fan or a
 drifting stack; further away it is one plane of a localiser."""
-
-WHOLE = "all"
-"""Name of the part of a series that is one volume."""
 
 Labeller = Callable[[Frame], str]
 
@@ -78,7 +76,7 @@ def split(frames: Iterable[Frame]) -> list[tuple[str, Part]]:
         return [(WHOLE, Part(tuple(everything), refusal=refusal))]
     parts = [finished for part in _always_separate(once) for finished in _separate_colliding(part)]
     parts = [_with_copies_told(part, copies) for part in _mark_lone(parts)]
-    return list(zip(_names(parts), parts, strict=True))
+    return list(zip(part_names([part.traits for part in parts]), parts, strict=True))
 
 
 # Copies -------------------------------------------------------------------------
@@ -385,43 +383,3 @@ def _turn_degrees(one: Frame, other: Frame) -> float:
     axes = [np.stack([f.row_lps, f.column_lps, f.normal_lps]) for f in (one, other)]
     cosine = (np.trace(axes[0] @ axes[1].T) - 1) / 2
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
-
-
-# Names -----------------------------------------------------------------------------
-
-_NAMING_ORDER = (
-    "orientation",
-    "image type",
-    "echo",
-    *_REPEATS,
-    "repeat",
-    "matrix",
-    "frame of reference",
-)
-
-
-def _names(parts: list[Part]) -> list[str]:
-    """Name each part by as few traits as tell all parts apart."""
-    if len(parts) == 1:
-        return [WHOLE]
-    columns: list[list[str]] = []
-    told_apart = 1
-    for trait in _NAMING_ORDER:
-        values = _shown(trait, [part.traits.get(trait, "") for part in parts])
-        rows = len(set(zip(*columns, values, strict=True)))
-        if rows > told_apart:
-            columns.append(values)
-            told_apart = rows
-    names = [", ".join(value for value in row if value) for row in zip(*columns, strict=True)]
-    return [name or WHOLE for name in names]
-
-
-def _shown(trait: str, values: list[str]) -> list[str]:
-    if trait == "image type":
-        split_values = [value.split("\\") for value in values]
-        common = set(split_values[0]).intersection(*split_values)
-        return ["\\".join(t for t in value if t not in common) or "plain" for value in split_values]
-    if trait == "frame of reference":
-        order = sorted(set(values))
-        return [f"frame {order.index(value) + 1}" for value in values]
-    return values

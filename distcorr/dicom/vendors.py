@@ -141,8 +141,36 @@ STATE_ROWS: tuple[StateRow, ...] = (
         "NONE", VendorState.ND, "R5.7", _GEOMETRY, "",
     ),
 )  # fmt: skip
-"""GE has no row: no element is known that states its correction (GradWarp), which
-is on by default, so a GE scan's state is unknown until the user states it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceRow:
+    """What a vendor's headers leave unsaid about its correction.
+
+    Attributes
+    ----------
+    maker : Maker
+    meaning, source : str
+    """
+
+    maker: Maker
+    meaning: str
+    source: str
+
+
+SILENCE_ROWS: tuple[SilenceRow, ...] = (
+    SilenceRow(
+        Maker.GE,
+        "GE writes no element that is known to state its correction (GradWarp), which is commonly "
+        "on",
+        "headers of MR750 and SIGNA Premier RX29.1 searched without result",
+    ),
+    SilenceRow(
+        Maker.PHILIPS,
+        "Philips states its geometry correction in a private element alone",
+        "headers of Achieva R5.7",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)

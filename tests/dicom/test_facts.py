@@ -9,6 +9,7 @@ from distcorr.dicom.vendors import STATE_ROWS, TABLE_ROWS
 from distcorr.errors import Code
 from distcorr.facts import AcquisitionDimension, Plane, VendorState
 from distcorr.space import PatientPosition, transform_points
+from tests.dicom.examples import edit, write
 
 
 def first(data, name):
@@ -41,6 +42,8 @@ def test_other_vendors_are_unknown_and_hints_are_shown(data):
     assert "not verified" in told.evidence
     ge = first(data, "edge/ge_ffs_4d")
     assert not ge.facts.state.known
+    [told] = [f for f in ge.findings if f.code is Code.STATE_UNKNOWN]
+    assert "GradWarp" in told.evidence
 
 
 def test_moved_table_siemens(data):
@@ -105,3 +108,32 @@ def test_size_of_the_effect_is_looked_up_by_reach(data):
     assert told.what.startswith("front-to-back")
     farthest = np.linalg.norm(series.grid.corners_lps, axis=1).max()
     assert f"{farthest:.0f} mm from the isocentre" in told.evidence
+
+
+def test_table_that_moves_within_a_series_has_no_isocentre(tmp_path):
+    paths = write(tmp_path)
+
+    def move(ds):
+        ds.private_block(0x0019, "SIEMENS MR HEADER")[0x14].value = [0, 0, 100]
+
+    edit(paths[3:], move)
+    [series] = find_series([tmp_path]).series
+    assert not series.facts.isocentre_lps.known
+    [told] = [f for f in series.findings if f.code is Code.ISOCENTRE_UNKNOWN]
+    assert "moved within the series" in told.what
+
+
+@pytest.mark.parametrize("text", ["", "LOOK\\UP", "SIDE"])
+def test_impossible_patient_position_is_unknown(text, tmp_path):
+    edit(write(tmp_path), lambda ds: setattr(ds, "PatientPosition", text))
+    [series] = find_series([tmp_path]).series
+    assert not series.facts.patient_position.known
+    assert series.facts.T_scanner_patient() is None
+    assert Code.POSITION_UNKNOWN in [finding.code for finding in series.findings]
+
+
+def test_contradicting_states_are_unknown(tmp_path):
+    edit(write(tmp_path), lambda ds: setattr(ds, "ImageType", ["ORIGINAL", "M", "ND", "DIS3D"]))
+    [series] = find_series([tmp_path]).series
+    assert not series.facts.state.known
+    assert "two different" in series.findings[0].what

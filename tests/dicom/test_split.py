@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from distcorr.dicom import Regularity, find_series, load_series
+from distcorr.dicom.part_names import part_names
 from distcorr.errors import Code, DistcorrError
 from tests.dicom.examples import add_copies, edit, grid, set_pixels, volume, write
 
@@ -227,3 +228,18 @@ def test_a_single_slice_is_refused(tmp_path):
     with pytest.raises(DistcorrError) as refusal:
         load_series(paths[0])
     assert refusal.value.code is Code.NOT_A_VOLUME
+
+
+def test_parts_do_not_depend_on_the_order_of_files(data):
+    files = sorted((data / "table_position" / "1301_Dual-echo_iso").iterdir())
+    files += sorted((data / "edge" / "three_plane_localizer_jpegll").glob("c*"))
+    forward, backward = find_series(files).series, find_series(files[::-1]).series
+    assert {(s.uid, s.part, s.files) for s in forward} == {
+        (s.uid, s.part, s.files) for s in backward
+    }
+
+
+def test_names_are_unique_even_where_tokens_are_not():
+    assert part_names([{"image type": "M\\ND"}, {"image type": "ND\\M"}]) == ["M\\ND", "ND\\M"]
+    assert part_names([{}, {}]) == ["all #1", "all #2"]
+    assert part_names([{"echo": "TE 1 ms"}]) == ["all"]
