@@ -10,18 +10,18 @@ known allows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from distcorr.field import HarmonicBasis, HarmonicField, Lattice, LatticeField
+from distcorr.field import HarmonicField, Lattice, LatticeField
+from distcorr.learn.align import find_motion
 from distcorr.learn.normal import Normal, accumulate, embed
-from distcorr.learn.pair import Body, PairLevel, Reference, View, build_level, find_body, look
-from distcorr.learn.prior import HarmonicPrior
-from distcorr.learn.rigid import MOTION_SD, PARAMETERS, Motion
+from distcorr.learn.pair import Body, PairLevel, Reference, View, build_level, look
 from distcorr.learn.settings import FitSettings
+from distcorr.learn.state import State
 from distcorr.space import transform_points
 
 Array = NDArray[np.float64]
@@ -71,51 +71,12 @@ def schedule(voxel_mm: float) -> list[Stage]:
 
 
 @dataclass(frozen=True, eq=False)
-class State:
-    """Everything that is estimated, with its uncertainty.
-
-    Attributes
-    ----------
-    prior : HarmonicPrior
-    coefficients : ndarray, shape (3, size)
-    motions : tuple of Motion
-    covariance : ndarray, shape (u, u)
-        Of the coefficients (component slowest), then the motions.
-    inflation : float
-        How much more the data scatter than their weights say.
-    """
-
-    prior: HarmonicPrior
-    coefficients: Array
-    motions: tuple[Motion, ...]
-    covariance: Array
-    inflation: float = 1.0
-
-    @property
-    def harmonics(self) -> HarmonicField:
-        """The field."""
-        return HarmonicField(self.prior.basis, self.coefficients)
-
-    def sd_of_field(self, points: Array) -> Array:
-        """Posterior standard deviation of D at points (m, 3), by component."""
-        k = self.prior.basis.size
-        B = self.prior.basis.values(points)
-        parts = [
-            np.einsum("mi,ij,mj->m", B, self.covariance[s, s], B, optimize=True)
-            for s in (slice(a * k, (a + 1) * k) for a in range(3))
-        ]
-        return np.sqrt(np.maximum(np.stack(parts, axis=1), 0))
-
-
-@dataclass(frozen=True, eq=False)
 class HarmonicFit:
     """Outcome of the fit of the harmonics.
 
     Attributes
     ----------
     state : State
-    normal : Normal
-        Misfit at the end, before inflation and prior.
     levels : list of PairLevel
         The finest.
     views : list of View
@@ -124,10 +85,9 @@ class HarmonicFit:
     """
 
     state: State
-    normal: Normal
     levels: list[PairLevel]
     views: list[View]
-    history: list[str] = field(default_factory=list)
+    history: list[str]
 
 
 def lattice_of(harmonics: HarmonicField, settings: FitSettings) -> LatticeField:
@@ -138,23 +98,31 @@ def lattice_of(harmonics: HarmonicField, settings: FitSettings) -> LatticeField:
 
 
 def fit_harmonics(
-    references: Sequence[Reference], settings: FitSettings, progress: Progress
+    references: Sequence[Reference],
+    bodies: Sequence[Body],
+    settings: FitSettings,
+    progress: Progress,
 ) -> HarmonicFit:
     """Fit harmonics and motions to all references.
 
     Parameters
     ----------
     references : sequence of Reference
+    bodies : sequence of Body
+        Of their axial scans, with margin.
     settings : FitSettings
     progress : callable
-        Called with a line of text and the share done.
+        Called with a line of text and the share done, 0 to 1.
+
+    Raises
+    ------
+    DistcorrError
+        ``no-overlap`` if a pair's scans share too little of the body.
     """
-    basis = HarmonicBasis(settings.max_degree)
-    prior = HarmonicPrior(basis)
-    bodies = [find_body(r.axial, margin_mm=8.0) for r in references]
-    voxel = max(_voxel_mm(r) for r in references)
-    stages = schedule(voxel)
-    state: State | None = None
+    stages = schedule(max(voxel_mm(r) for r in references))
+    state = None
+    views: list[View] = []
+    levels: list[PairLevel] = []
     history: list[str] = []
     for number, stage in enumerate(stages):
         levels = [
@@ -162,24 +130,31 @@ def fit_harmonics(
             for r, body in zip(references, bodies, strict=True)
         ]
         if state is None:
-            motions = tuple(Motion.none(_centre(level)) for level in levels)
-            state = _initial(prior, motions)
+            state = _aligned(levels, settings)
         for step in range(stage.max_steps):
-            progress(f"{stage.name}, step {step + 1}", (number + step / stage.max_steps) / 3)
-            state, normal, views, change, active = _step(state, levels, stage, settings)
-            share = np.mean([a.mean() for a in active])
-            history.append(
-                f"{stage.name} {step + 1}: {share:.0%} of the body, change {change:.3f} mm, "
-                f"inflation {state.inflation:.1f}, widths {state.prior.coil_scale:.2f} "
-                f"{state.prior.other_scale:.2f}"
-            )
-            progress(history[-1], (number + (step + 1) / stage.max_steps) / 3)
-            if change < stage.tolerance_mm and step >= 2:
+            moved = _step(state, levels, stage, settings)
+            state, views = moved.state, moved.views
+            history.append(f"{stage.name} {step + 1}: {moved.describe()}")
+            progress(history[-1], (number + (step + 1) / stage.max_steps) / len(stages))
+            if moved.change_mm < stage.tolerance_mm and step >= 2:
                 break
-    return HarmonicFit(state, normal, levels, views, history)
+    assert state is not None
+    return HarmonicFit(state, levels, views, history)
 
 
-def _voxel_mm(reference: Reference) -> float:
+def _aligned(levels: list[PairLevel], settings: FitSettings) -> State:
+    """Start from each pair's rigid alignment near the isocentre, without a field."""
+    start = State.initial_for(settings.max_degree, [_centre(level) for level in levels])
+    nothing = lattice_of(start.harmonics, settings)
+    motions = tuple(
+        find_motion(level, nothing, motion)
+        for level, motion in zip(levels, start.motions, strict=True)
+    )
+    return replace(start, motions=motions)
+
+
+def voxel_mm(reference: Reference) -> float:
+    """Return the larger of a pair's two voxel sizes (geometric means), mm."""
     sizes = [
         np.prod(s.volume.grid.spacing) ** (1 / 3) for s in (reference.axial, reference.coronal)
     ]
@@ -190,14 +165,25 @@ def _centre(level: PairLevel) -> Array:
     return transform_points(level.nominal_T_coronal_axial(), level.points.mean(axis=0))
 
 
-def _initial(prior: HarmonicPrior, motions: tuple[Motion, ...]) -> State:
-    variances = np.concatenate([1 / prior.precision, *[MOTION_SD**2 for _ in motions]])
-    return State(prior, np.zeros((3, prior.basis.size)), motions, np.diag(variances))
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """Outcome of one Gauss-Newton step."""
+
+    state: State
+    views: list[View]
+    change_mm: float
+    share: float
+
+    def describe(self) -> str:
+        prior = self.state.prior
+        return (
+            f"{self.share:.0%} of the body, change {self.change_mm:.3f} mm, "
+            f"inflation {self.state.inflation:.1f}, "
+            f"prior widths x {prior.coil_scale:.2f} and x {prior.other_scale:.2f}"
+        )
 
 
-def _step(
-    state: State, levels: list[PairLevel], stage: Stage, settings: FitSettings
-) -> tuple[State, Normal, list[View], float, list[Bools]]:
+def _step(state: State, levels: list[PairLevel], stage: Stage, settings: FitSettings) -> _Step:
     field_now = lattice_of(state.harmonics, settings)
     active = [_within_reach(state, level, stage) for level in levels]
     views = [
@@ -205,8 +191,7 @@ def _step(
         for level, motion, on in zip(levels, state.motions, active, strict=True)
     ]
     normal, scatter = normal_of(state, levels, views)
-    inflation = max(1.0, scatter)
-    state = replace(state, inflation=inflation)
+    state = replace(state, inflation=max(1.0, scatter))
     new = _solve(state, normal)
     change = _largest_change(state, new, levels, active)
     limit = MAX_STEP_SIGMAS * stage.sigma_mm
@@ -214,8 +199,8 @@ def _step(
         new = _shortened(state, new, limit / change)
     k3 = 3 * state.prior.basis.size
     variance = np.diag(new.covariance)[:k3].reshape(3, -1)
-    prior = new.prior.updated(new.coefficients, variance)
-    return replace(new, prior=prior), normal, views, change, active
+    new = replace(new, prior=new.prior.updated(new.coefficients, variance))
+    return _Step(new, views, change, float(np.mean([on.mean() for on in active])))
 
 
 def _within_reach(state: State, level: PairLevel, stage: Stage) -> Bools:
@@ -236,9 +221,7 @@ BLOCK_MM = 40.0
 """Edge of the blocks whose gradients are compared to see how much the data scatter."""
 
 
-def normal_of(
-    state: State, levels: list[PairLevel], views: list[View]
-) -> tuple[Normal, float]:
+def normal_of(state: State, levels: list[PairLevel], views: list[View]) -> tuple[Normal, float]:
     """Sum the normal equations and measure the scatter against them.
 
     Returns
@@ -264,7 +247,7 @@ def normal_of(
         np.sum([own.vector for own, _ in parts], axis=0),
     )
     information = total.scaled(1 / state.inflation)
-    A = information.matrix + np.diag(_prior_precision(state))
+    A = information.matrix + np.diag(state.prior_precision)
     factor = cho_factor(A)
     G = np.concatenate([gradients for _, gradients in parts])
     # At the optimum the blocks' gradients sum to the prior's pull; their spread
@@ -286,28 +269,13 @@ def _blocks(points: Array, weight: NDArray[np.float32]) -> list[NDArray[np.intp]
     return np.split(used[order], cuts)
 
 
-def _prior_precision(state: State) -> Array:
-    return np.concatenate([state.prior.precision, *[MOTION_SD**-2.0 for _ in state.motions]])
-
-
 def _solve(state: State, normal: Normal) -> State:
     information = normal.scaled(1 / state.inflation)
-    precision = _prior_precision(state)
-    now = np.concatenate([state.coefficients.reshape(-1), *[m.parameters for m in state.motions]])
+    precision = state.prior_precision
     factor = cho_factor(information.matrix + np.diag(precision))
-    step = cho_solve(factor, information.vector - precision * now)
+    step = cho_solve(factor, information.vector - precision * state.parameters)
     covariance = cho_solve(factor, np.eye(len(step)))
-    return _moved(replace(state, covariance=covariance), step)
-
-
-def _moved(state: State, step: Array) -> State:
-    k3 = 3 * state.prior.basis.size
-    coefficients = state.coefficients + step[:k3].reshape(3, -1)
-    motions = tuple(
-        m.stepped(step[k3 + PARAMETERS * i : k3 + PARAMETERS * (i + 1)])
-        for i, m in enumerate(state.motions)
-    )
-    return replace(state, coefficients=coefficients, motions=motions)
+    return replace(state, covariance=covariance).moved(step)
 
 
 def _shortened(old: State, new: State, factor: float) -> State:
@@ -329,8 +297,3 @@ def _largest_change(old: State, new: State, levels: list[PairLevel], active: lis
             size = np.linalg.norm(change.displacement(points), axis=1)
             largest = max(largest, float(np.percentile(size, 99)))
     return largest
-
-
-def bodies_of(references: Sequence[Reference]) -> list[Body]:
-    """Find the body of each reference's axial scan, without margin."""
-    return [find_body(reference.axial) for reference in references]

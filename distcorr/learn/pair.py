@@ -27,6 +27,8 @@ BODY_SMOOTHING_MM = 4.0
 BODY_MARGIN_MM = 8.0
 """The skin's outside belongs to the sample: its edge is the strongest structure."""
 
+BODY_POINTS = 5000
+
 MIN_OVERLAP_MM3 = 1e5
 """Least common volume of body of a pair: a cube of 46 mm; less can't fix six
 motion parameters, let alone a field."""
@@ -66,6 +68,13 @@ class Body:
         i, j, k = index[inside].T
         out[inside] = self.mask[k, j, i]
         return out
+
+    def points(self) -> Array:
+        """Centres of the body's voxels, thinned to some thousands, scanner frame, mm."""
+        k, j, i = np.nonzero(self.mask)
+        step = max(1, len(i) // BODY_POINTS)
+        index = np.stack([i, j, k], axis=1)[step // 2 :: step]
+        return transform_points(np.linalg.inv(self.T_index_scanner), index)
 
 
 def find_body(scan: Scan, margin_mm: float = 0.0) -> Body:

@@ -69,7 +69,7 @@ class Motion:
         return Motion(self.translation + step[:3], np.asarray(turn.as_rotvec()), self.centre)
 
     def sensitivity(self, moved_points: Array) -> Array:
-        """Derivative of moved points by the six parameters of :meth:`stepped`.
+        """Return the derivative of moved points by the six parameters of :meth:`stepped`.
 
         Parameters
         ----------

@@ -54,6 +54,8 @@ class Comparison:
         the window is too empty.
     correlation : ndarray of float32, shape (m,)
         Local correlation coefficient of a and c.
+    contrast : ndarray of float32, shape (m,)
+        Local standard deviation of c.
     """
 
     residual: Float32
@@ -61,6 +63,7 @@ class Comparison:
     gradient: Float32
     weight: Float32
     correlation: Float32
+    contrast: Float32
 
 
 class Windows:
@@ -97,7 +100,7 @@ class Windows:
         with ThreadPoolExecutor() as pool:
             sums = list(pool.map(self._mean_of, values))
         share = np.maximum(self.share, 1e-6)
-        return [s / share for s in sums]
+        return [np.asarray(s / share, dtype=np.float32) for s in sums]
 
     def _mean_of(self, values: Float32) -> Float32:
         dense = np.zeros(self._shape, np.float32)
@@ -152,6 +155,7 @@ def compare(
         gradient,
         np.where(usable, robust / variance, 0).astype(np.float32),
         correlation.astype(np.float32),
+        np.sqrt(c_var).astype(np.float32),
     )
 
 

@@ -1,0 +1,226 @@
+"""Learn a scanner's field from its reference pairs: the whole estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from distcorr.correction import Correction, Provenance
+from distcorr.facts import Scanner
+from distcorr.field import Lattice, LatticeField
+from distcorr.learn.align import align
+from distcorr.learn.fit import Progress, fit_harmonics, lattice_of
+from distcorr.learn.pair import Body, PairLevel, Reference, find_body, look
+from distcorr.learn.remainder import Remainder, fit_remainder
+from distcorr.learn.residual import Agreement, agreement
+from distcorr.learn.revealed import Gain, gain_of, refuse_if_nothing
+from distcorr.learn.rigid import Motion
+from distcorr.learn.settings import FitSettings
+from distcorr.learn.state import State
+from distcorr.learn.support import Supported, fade
+
+Array = NDArray[np.float64]
+
+SKIN_MARGIN_MM = 8.0
+"""How far beyond the skin the fit looks: the skin is the strongest edge there is."""
+
+_ALIGN_STEPS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceOutcome:
+    """How one reference fits.
+
+    Attributes
+    ----------
+    id : str
+    motion : Motion
+    before, after : Agreement
+        With the motion alone, and with the field.
+    points : ndarray, shape (m, 3)
+        Compared points, true places at axial time, scanner frame, mm.
+    """
+
+    id: str
+    motion: Motion
+    before: Agreement
+    after: Agreement
+    points: Array
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """What was learned from a set of references.
+
+    Attributes
+    ----------
+    state : State
+        Harmonics, motions and their covariance.
+    remainder : Remainder
+    supported : Supported
+        The faded lattice and its weight.
+    sd : ndarray, shape (3, z, y, x)
+        Standard deviation of D at the lattice's nodes, mm.
+    gain : Gain
+        What the pairs reveal.
+    information : tuple of float
+        Share of each component's prior variance that the data removed, in the
+        references' bodies.
+    references : tuple of ReferenceOutcome
+    history : tuple of str
+        One line for each step of the fit.
+    settings : FitSettings
+    """
+
+    state: State
+    remainder: Remainder
+    supported: Supported
+    sd: Array
+    gain: Gain
+    information: tuple[float, float, float]
+    references: tuple[ReferenceOutcome, ...]
+    history: tuple[str, ...]
+    settings: FitSettings
+
+    @property
+    def field(self) -> LatticeField:
+        """The field as it is stored and applied."""
+        return LatticeField(self.supported.lattice)
+
+    def standard_deviation_at(self, points_scanner: ArrayLike) -> Array:
+        """Posterior standard deviation of D at points (m, 3), by component, mm."""
+        points = np.asarray(points_scanner, dtype=np.float64)
+        harmonic = self.state.sd_of_field(points)
+        lattice = replace_coefficients(self.remainder.lattice, self.remainder.sd)
+        return np.sqrt(harmonic**2 + lattice.displacement(points) ** 2)
+
+    def correction(self, scanner: Scanner, provenance: Provenance) -> Correction:
+        """Pack the result for storage."""
+        from distcorr.learn.figures import figures_of  # it describes results
+
+        return Correction(
+            lattice=self.supported.lattice,
+            standard_deviation=self.sd.astype(np.float32),
+            support=self.supported.weight.astype(np.float32),
+            harmonics=self.state.harmonics,
+            scanner=scanner,
+            provenance=provenance,
+            figures=figures_of(self),
+        )
+
+
+def replace_coefficients(lattice: Lattice, coefficients: Array) -> Lattice:
+    """Return a lattice of the same layout with other coefficients."""
+    return Lattice(lattice.origin, lattice.spacing, coefficients)
+
+
+def learn(
+    references: Sequence[Reference], settings: FitSettings, progress: Progress | None = None
+) -> FitResult:
+    """Learn the scanner's field.
+
+    Parameters
+    ----------
+    references : sequence of Reference
+        At least one subject scanned axially and coronally.
+    settings : FitSettings
+    progress : callable, optional
+        Called with a line of text and the share done, 0 to 1.
+
+    Raises
+    ------
+    DistcorrError
+        ``nothing-to-learn`` if the pairs show no component of the field;
+        ``no-overlap``, ``no-contrast``, ``folding`` as their names say.
+    """
+    tell = progress or _silent
+    tell("looking for the body", 0.0)
+    bodies = [find_body(r.axial, margin_mm=SKIN_MARGIN_MM) for r in references]
+    start = State.initial_for(settings.max_degree, [np.zeros(3)] * len(references))
+    refuse_if_nothing(references, _gain(references, bodies, start, settings))
+    fit = fit_harmonics(references, bodies, settings, lambda text, share: tell(text, 0.8 * share))
+    tell("fitting the remainder", 0.8)
+    state, remainder = fit_remainder(
+        fit.state, fit.levels, fit.views, settings.remainder_spacing_mm
+    )
+    tell("what is known where", 0.9)
+    layout = lattice_of(state.harmonics, settings)
+    whole = _with_remainder(layout, remainder)
+    sd = _sd_at(layout.lattice, state, remainder)
+    gain = _gain(references, bodies, state, settings)
+    refuse_if_nothing(references, gain)
+    seen = [a for a in range(3) if gain.revealed[a]]
+    supported = fade(layout.lattice, whole, sd[seen].max(axis=0), settings.sd_limit_mm)
+    outcomes = tuple(
+        _outcome(level, motion, LatticeField(supported.lattice), layout)
+        for level, motion in zip(fit.levels, state.motions, strict=True)
+    )
+    tell("done", 1.0)
+    return FitResult(
+        state,
+        remainder,
+        supported,
+        sd,
+        gain,
+        _information(state, fit.levels),
+        outcomes,
+        tuple(fit.history),
+        settings,
+    )
+
+
+def _silent(text: str, share: float) -> None:
+    """Take progress and say nothing."""
+    del text, share
+
+
+def _gain(
+    references: Sequence[Reference], bodies: Sequence[Body], state: State, settings: FitSettings
+) -> Gain:
+    field = lattice_of(state.harmonics, settings)
+    points = [body.points() for body in bodies]
+    return gain_of(references, points, state.motions, field, state.prior)
+
+
+def _with_remainder(layout: LatticeField, remainder: Remainder) -> LatticeField:
+    if remainder.width_mm == 0.0:
+        return layout
+    refined = layout.lattice.interpolating(remainder.lattice.displacement)
+    total = layout.lattice.coefficients + refined.coefficients
+    return LatticeField(replace_coefficients(layout.lattice, total))
+
+
+def _sd_at(layout: Lattice, state: State, remainder: Remainder) -> Array:
+    points = layout.node_points().reshape(-1, 3)
+    own = replace_coefficients(remainder.lattice, remainder.sd)
+    sd = np.sqrt(state.sd_of_field(points) ** 2 + own.displacement(points) ** 2)
+    return sd.T.reshape(layout.coefficients.shape)
+
+
+def _information(state: State, levels: Sequence[PairLevel]) -> tuple[float, float, float]:
+    points = np.concatenate([lv.points[:: max(1, len(lv.points) // 2000)] for lv in levels])
+    posterior = (state.sd_of_field(points) ** 2).sum(axis=0)
+    before = State.initial(state.prior, state.motions)
+    prior = (before.sd_of_field(points) ** 2).sum(axis=0)
+    x, y, z = (float(v) for v in np.clip(1 - posterior / prior, 0, 1))
+    return x, y, z
+
+
+def _outcome(
+    level: PairLevel, motion: Motion, field: LatticeField, nothing: LatticeField
+) -> ReferenceOutcome:
+    everywhere = np.ones(len(level.points), bool)
+    zero = LatticeField(
+        replace_coefficients(nothing.lattice, np.zeros(nothing.lattice.coefficients.shape))
+    )
+    alone, _ = align(level, zero, motion, everywhere, _ALIGN_STEPS, 1.0)
+    return ReferenceOutcome(
+        level.reference.id,
+        motion,
+        agreement(look(level, zero, alone, everywhere)),
+        agreement(look(level, field, motion, everywhere)),
+        level.points[:: max(1, len(level.points) // 5000)],
+    )

@@ -1,0 +1,108 @@
+"""Where a learned field may be used, and the lattice that is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from distcorr.errors import Code, DistcorrError
+from distcorr.field import Lattice, ScannerField
+
+Array = NDArray[np.float64]
+
+MIN_JACOBIAN = 0.25
+"""Least determinant of d(shown)/d(true) that is kept: tissue squeezed to a quarter
+of its volume has lost what resolution there was, and beyond lies a fold."""
+
+FADE_MM = 60.0
+"""Distance over which the correction fades where the field would fold."""
+
+SHRINK_MM = 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class Supported:
+    """A faded field and its weight.
+
+    Attributes
+    ----------
+    lattice : Lattice
+        The field times the weight.
+    weight : ndarray, shape (z, y, x)
+        At the nodes.
+    min_jacobian : float
+    """
+
+    lattice: Lattice
+    weight: Array
+    min_jacobian: float
+
+
+def fade(layout: Lattice, field: ScannerField, sd: Array, sd_limit_mm: float) -> Supported:
+    """Fade a field out where it is not known, and before it folds.
+
+    The weight is 1 up to a standard deviation of ``sd_limit_mm`` and 0 from
+    twice that on.
+
+    Parameters
+    ----------
+    layout : Lattice
+        Nodes of the result.
+    field : ScannerField
+        The unfaded field.
+    sd : ndarray, shape (z, y, x)
+        Largest standard deviation of the revealed components at the nodes, mm.
+    sd_limit_mm : float
+
+    Raises
+    ------
+    DistcorrError
+        ``folding`` if no region around the isocentre can be kept.
+    """
+    nodes = layout.node_points()
+    radius = np.linalg.norm(nodes, axis=-1)
+    known = np.clip(2.0 - sd / sd_limit_mm, 0.0, 1.0)
+    # The spline spreads a node over its neighbours; smooth so that it can follow.
+    known = np.minimum(known, gaussian_filter(known, 0.7, mode="nearest"))
+    determinant = np.linalg.det(np.eye(3) + field.jacobian(nodes))
+    bad = (determinant < MIN_JACOBIAN) & (known > 0)
+    reach = float(radius[bad].min()) if bad.any() else float(radius.max()) + FADE_MM
+    D = field.displacement(nodes)
+    while reach > FADE_MM:
+        weight = known * np.clip((reach - radius) / FADE_MM, 0.0, 1.0)
+        filtered = _through(layout, D * weight[..., None])
+        smallest = min_jacobian(filtered)
+        if smallest >= MIN_JACOBIAN:
+            return Supported(filtered, weight, smallest)
+        reach -= SHRINK_MM
+    raise DistcorrError(
+        Code.FOLDING,
+        "the fitted field folds space near the isocentre",
+        f"smallest determinant of its Jacobian {float(determinant.min()):.2f}",
+    )
+
+
+def _through(layout: Lattice, values: Array) -> Lattice:
+    """Interpolate values at the nodes, zero beyond them."""
+
+    def sampled(points: Array) -> Array:
+        index = np.rint((points - layout.origin) / layout.spacing).astype(np.intp)
+        inside = ((index >= 0) & (index < np.array(layout.nodes))).all(axis=-1)
+        out = np.zeros(points.shape)
+        i, j, k = index[inside].T
+        out[inside] = values[k, j, i]
+        return out
+
+    return layout.interpolating(sampled)
+
+
+def min_jacobian(lattice: Lattice) -> float:
+    """Find the least determinant of I + dD/dr at the nodes and half way between."""
+    low, high = lattice.domain
+    steps = 2 * (np.array(lattice.nodes) - 3) + 1
+    x, y, z = (np.linspace(a, b, n) for a, b, n in zip(low, high, steps, strict=True))
+    grid = np.stack(np.meshgrid(x, y, z, indexing="ij"), axis=-1)
+    return float(np.linalg.det(np.eye(3) + lattice.jacobian(grid)).min())
