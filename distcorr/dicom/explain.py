@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distcorr.dicom.effect import THROUGH_PLANE_WORDS, reach
-from distcorr.dicom.series import Series
+from distcorr.dicom.series import MAGNETIC, Series
 from distcorr.dicom.stack import Regularity
 from distcorr.facts import Plane, VendorState
 from distcorr.space import Grid
@@ -121,6 +121,8 @@ def scan_verdict(series: Series) -> str:
     grid, plane = series.grid, series.plane
     if grid is None or plane is None:
         return ""
+    if series.modality not in MAGNETIC:
+        return f"Scan: {series.modality} has no gradient distortion; nothing is to be corrected."
     state = series.facts.state
     expected = reach(grid, series.facts)
     size = (

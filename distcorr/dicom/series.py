@@ -257,7 +257,7 @@ def _series(headers: list[FileHeader], name: str, part: Part) -> Series:
             findings += read.findings
     if stack is not None:
         findings += stack.findings
-        findings += residual_finding(stack.grid, facts)
+        findings += residual_finding(stack.grid, facts) if first.modality in MAGNETIC else []
     paths = dict.fromkeys(frame.path for frame in frames)
     return Series(
         uid=first.series_uid,

@@ -120,3 +120,10 @@ def test_origins_are_those_of_the_real_tools(data, tool, tmp_path):
     by_name = {origin["viewers"]: origin for origin in series["origins"]}
     [nifti] = [origin for name, origin in by_name.items() if "dcm2niix" in name]
     np.testing.assert_allclose(nib.load(tmp_path / "v.nii").affine[:3, 3], nifti["ras"], atol=1e-3)
+
+
+def test_computed_tomography_has_no_gradient_distortion(tmp_path):
+    edit(write(tmp_path), lambda ds: setattr(ds, "Modality", "CT"))
+    [series] = json.loads(run("inspect", tmp_path, "--json").stdout)["series"]
+    assert "no gradient distortion" in series["verdict"][1]
+    assert {finding["severity"] for finding in series["findings"]} <= {"note"}
