@@ -25,6 +25,7 @@ from distcorr.phantom.fields import FieldName, named_field
 from distcorr.phantom.pairs import (
     AnatomyKind,
     PairSettings,
+    raster_for,
     simulate_new_scan,
     simulate_pair,
     subject,
@@ -151,8 +152,9 @@ def _write(
     write_json(field_record(field), truth / "field.json")
     records = []
     total = 2 * settings.subjects + settings.new
+    raster = raster_for(min(settings.pair.axial.pixel_mm, settings.pair.coronal.pixel_mm))
     for one in _subjects(settings):
-        anatomy = subject(AnatomyKind.LEGS, one.seed)
+        anatomy = subject(AnatomyKind.LEGS, one.seed, raster_mm=raster)
         for scan in _scans(one, anatomy, settings):
             _write_series(scan, one, folder / scan.name)
             records.append(write_scan_truth(scan, anatomy.spheres, truth, one.seed))

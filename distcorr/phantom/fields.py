@@ -32,7 +32,7 @@ legs within 200 mm by about 3 mm in the mean, and the edges of a field of view o
 400 to 480 mm by 10 to 25 mm (Wang 2004, Magn Reson Imaging 22:1211)."""
 
 WIDE_BORE_SCALE = 1.25
-STRONG_SCALE = 1.6
+STRONG_SCALE = 1.35
 
 SMALL_TERM_MM = 0.12
 """Standard deviation, at 200 mm, of each term that the coil's symmetry forbids;

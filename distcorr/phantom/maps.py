@@ -30,8 +30,12 @@ MAX_ITERATIONS = 25
 MAX_STEP_MM = 25.0
 """Longest Newton step; a longer one leaves the region where the field is tame."""
 
-MIN_DETERMINANT = 0.02
+MIN_STRETCH = 0.02
 """Below this the map is about to fold, and no inverse is unique."""
+
+MAX_DISPLACEMENT_MM = 60.0
+"""Twice the largest displacement published within a field of view; a solution
+farther off lies on another sheet of the map."""
 
 _BLOCK = 16384
 """Points per block: bounds the memory that the gradients of all terms take."""
@@ -142,14 +146,14 @@ def _solve(field: ScannerField, q: Array) -> Array:
         at = r[active]
         residual = at + field.displacement(at) - q[active]
         stretch = np.eye(3) + field.jacobian(at)
-        sound = np.linalg.det(stretch) > MIN_DETERMINANT
         done = np.abs(residual).max(axis=1) < TOLERANCE_MM
-        solved[active[done & sound]] = True
+        solved[active[done]] = _not_folded(stretch[done])
         go = ~done & np.isfinite(residual).all(axis=1)
         active, residual, stretch = active[go], residual[go], stretch[go]
         if active.size == 0:
             break
         r[active] -= _bounded_steps(stretch, residual)
+    solved &= np.abs(r - q).max(axis=1) < MAX_DISPLACEMENT_MM
     r[~solved] = np.nan
     return r
 
@@ -166,9 +170,8 @@ def _solve_in_plane(field: ScannerField, n: Array, q: Array) -> Array:
         at = s[active]
         residual = (at + field.displacement(at) - q[active]) @ plane
         stretch = np.eye(2) + plane.T @ field.jacobian(at) @ plane
-        sound = np.linalg.det(stretch) > MIN_DETERMINANT
         done = np.abs(residual).max(axis=1) < TOLERANCE_MM
-        solved[active[done & sound]] = True
+        solved[active[done]] = _not_folded(stretch[done])
         go = ~done & np.isfinite(residual).all(axis=1)
         active, residual, stretch = active[go], residual[go], stretch[go]
         if active.size == 0:
@@ -178,9 +181,19 @@ def _solve_in_plane(field: ScannerField, n: Array, q: Array) -> Array:
     return s
 
 
+def _not_folded(stretch: Array) -> NDArray[np.bool_]:
+    """Whether the map keeps its orientation along every axis.
+
+    A determinant alone is positive again where two axes have folded; points
+    that are found there belong to another sheet of the map.
+    """
+    symmetric = (stretch + np.swapaxes(stretch, -1, -2)) / 2
+    return np.asarray(np.linalg.eigvalsh(symmetric)[:, 0] > MIN_STRETCH)
+
+
 def _bounded_steps(stretch: Array, residual: Array) -> Array:
     """Newton steps, shortened to ``MAX_STEP_MM``; plain fixed-point steps where singular."""
-    singular = np.abs(np.linalg.det(stretch)) < MIN_DETERMINANT
+    singular = np.abs(np.linalg.det(stretch)) < MIN_STRETCH
     stretch[singular] = np.eye(stretch.shape[-1])
     step = np.linalg.solve(stretch, residual[..., None])[..., 0]
     length = np.linalg.norm(step, axis=1, keepdims=True)

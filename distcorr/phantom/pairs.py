@@ -26,6 +26,10 @@ from distcorr.space import PatientPosition
 DEFAULT_MOTION_MM = 2.0
 DEFAULT_MOTION_DEG = 1.0
 
+FINEST_RASTER_MM = 1.25
+COARSEST_RASTER_MM = 2.5
+"""Limits of a subject's raster: 80 MB, and walls of bone that are still seen."""
+
 _AXIAL = ScanSettings(Plane.AXIAL, VendorState.TRUSTED)
 _CORONAL = ScanSettings(Plane.CORONAL, VendorState.ND)
 
@@ -79,7 +83,14 @@ class Case(StrEnum):
     OBLIQUE = "oblique"
 
 
-def subject(kind: AnatomyKind, seed: int, data: Path | None = None) -> Anatomy:
+def raster_for(voxel_mm: float) -> float:
+    """Spacing of a raster, mm, that is finer than the voxels of its scans."""
+    return min(max(0.75 * voxel_mm, FINEST_RASTER_MM), COARSEST_RASTER_MM)
+
+
+def subject(
+    kind: AnatomyKind, seed: int, data: Path | None = None, raster_mm: float = 1.5
+) -> Anatomy:
     """Build a subject.
 
     Parameters
@@ -90,18 +101,20 @@ def subject(kind: AnatomyKind, seed: int, data: Path | None = None) -> Anatomy:
     data : Path, optional
         Folder of the real volumes ``colin27_t1_1mm.nii.gz`` and
         ``test_low.nii.gz``; not needed for the legs.
+    raster_mm : float
+        Spacing of the subject's raster, see :func:`raster_for`.
     """
     folder = Path() if data is None else data
     if kind is AnatomyKind.LEGS:
-        return DigitalLegs(seed)
+        return DigitalLegs(seed, raster_mm)
     if kind is AnatomyKind.HEAD:
         # Doubled, a head fills a body-sized field of view.
         path = folder / "colin27_t1_1mm.nii.gz"
-        return VolumeAnatomy(path, (2.0, 2.0, 2.0), seed, name=f"head{seed}")
+        return VolumeAnatomy(path, (2.0, 2.0, 2.0), seed, raster_mm=raster_mm, name=f"head{seed}")
     if kind is AnatomyKind.CALVES:
         # The volume is 186 mm long; stretched, its ends leave the field of view.
         path = folder / "test_low.nii.gz"
-        return VolumeAnatomy(path, (1.0, 1.0, 2.6), seed, name=f"calves{seed}")
+        return VolumeAnatomy(path, (1.0, 1.0, 2.6), seed, raster_mm=raster_mm, name=f"calves{seed}")
     assert_never(kind)
 
 
@@ -231,12 +244,13 @@ def simulate_case(
     """
     settings = case_settings(case, voxel_mm)
     seeds = [100 * seed + 1 + i for i in range(subjects + new)]
+    people = [subject(kind, s, data, raster_for(voxel_mm)) for s in seeds]
     references = tuple(
-        simulate_pair(subject(kind, s, data), settings, field, seed=s, id=f"ref{i + 1:02d}")
-        for i, s in enumerate(seeds[:subjects])
+        simulate_pair(people[i], settings, field, seed=seeds[i], id=f"ref{i + 1:02d}")
+        for i in range(subjects)
     )
     others = tuple(
-        simulate_new_scan(subject(kind, s, data), settings, field, seed=s, id=f"new{i + 1:02d}")
-        for i, s in enumerate(seeds[subjects:])
+        simulate_new_scan(person, settings, field, seed=s, id=f"new{i + 1:02d}")
+        for i, (person, s) in enumerate(zip(people[subjects:], seeds[subjects:], strict=True))
     )
     return SimulatedCase(references, others, field)

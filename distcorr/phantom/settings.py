@@ -95,7 +95,7 @@ class ScanSettings:
 
     def __post_init__(self) -> None:
         positive = {
-            "fov_mm": min(self.fov_mm),
+            **{f"fov_mm[{n}]": length for n, length in enumerate(self.fov_mm)},
             "pixel_mm": self.pixel_mm,
             "slice_spacing_mm": self.slice_spacing_mm,
             "slice_thickness_mm": self.slice_thickness_mm,

@@ -61,7 +61,7 @@ def _mixture(
             + (wy * frequency[None, :, None]) ** 2
             + (wx * half[None, None, :]) ** 2
         )
-        part = np.fft.irfftn(noise * np.exp(-exponent / 2), total.shape)
+        part = np.fft.irfftn(noise * np.exp(-exponent / 2))
         total += weight * (part - part.mean()) / part.std()
     return np.asarray(total / total.std(), dtype=np.float32)
 
