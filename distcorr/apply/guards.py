@@ -67,4 +67,5 @@ def _scanner_doubts(
             "use the correction of that scanner, or state a reason to force this one",
         )
     what = "the correction of another scanner was applied"
-    return (Finding(Code.WRONG_SCANNER, what, f"{evidence}; reason given: {force_reason}"),)
+    stated = f"{evidence}; reason given: {force_reason}"
+    return (Finding(Code.WRONG_SCANNER, what, stated, "make sure that the reason holds"),)

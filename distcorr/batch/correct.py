@@ -17,7 +17,7 @@ from distcorr.apply import ApplyOptions, Corrected, apply_correction
 from distcorr.batch.cohort import read_cohort
 from distcorr.batch.load import LoadedScan, Statement, load_scan
 from distcorr.correction import Correction
-from distcorr.errors import Code, DistcorrError, Finding, in_order_of_harm
+from distcorr.errors import Code, DistcorrError, Finding, Severity, in_order_of_harm
 from distcorr.images import SUFFIXES, write_volume
 from distcorr.outputs import refuse_existing, whole_output
 from distcorr.space import Volume
@@ -200,6 +200,14 @@ def correct(
     return Outcome(files, corrected.largest_displacement_mm, corrected.supported_fraction, findings)
 
 
+def severity_of(finding: Finding) -> str:
+    """Name the harm of a finding that came with a result.
+
+    What would be a refusal was overridden if there is a result: it is serious.
+    """
+    return min(finding.severity, Severity.SERIOUS).name.lower()
+
+
 def _write(
     files: OutputFiles, corrected: Corrected, record: dict[str, Any], destination: Destination
 ) -> None:
@@ -243,7 +251,7 @@ def _record(
         "findings": [
             {
                 "code": finding.code,
-                "severity": finding.severity.name.lower(),
+                "severity": severity_of(finding),
                 "what": finding.what,
                 "evidence": finding.evidence,
             }

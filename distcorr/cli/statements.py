@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from distcorr.batch import Statement
+from distcorr.batch.correct import severity_of
 from distcorr.errors import Finding
 from distcorr.facts import VendorState
 from distcorr.space import PatientPosition
@@ -52,4 +53,4 @@ def _point(text: str | None) -> tuple[float, float, float] | None:
 def tell(findings: tuple[Finding, ...], about: str) -> None:
     """Print findings on stderr, one line each."""
     for finding in findings:
-        typer.echo(f"{about}: {finding.severity.name.lower()}{finding}", err=True)
+        typer.echo(f"{about}: {severity_of(finding)}{finding}", err=True)

@@ -26,7 +26,7 @@ SEARCH_MM = 6.0
 BODY_THRESHOLD = 0.15
 """Share of the 98th percentile of smoothed intensity above which a point is body."""
 
-BODY_SURROUND_MM = 30.0
+BODY_SURROUND_MM = 40.0
 """The cuts cross where most of a cube of this side is body, not at a fingertip."""
 
 BODY_SHARE = 0.6
@@ -249,5 +249,5 @@ def _window(cuts: list[PlanePictures]) -> tuple[float, float]:
         ]
     )
     values = values[np.isfinite(values)]
-    low, high = np.percentile(values, [1.0, 99.5])
+    low, high = np.percentile(values, [1.0, 99.0])
     return float(low), float(max(high, low + 1e-6))

@@ -109,6 +109,7 @@ def test_forcing_is_recorded(run: Run, correction: Path, tmp_path: Path) -> None
     out = tmp_path / "out"
     status, _, complaints = run("apply", correction, scan, "-o", out, "--force", "new magnet")
     assert status == 0
+    assert "serious[wrong-scanner]" in complaints
     assert "new magnet" in complaints
     assert "new magnet" in (out / "sub1_corrected.json").read_text()
 

@@ -20,6 +20,7 @@ from distcorr.correction import Axis, ComponentRevealed, Correction, Figures
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import Plane, VendorState
 from distcorr.report import ReferencePictures, make_pictures, write_report
+from distcorr.report import figures as figures_module
 from distcorr.report.build import render
 from distcorr.report.summary import answers, shells_of, supported_radius_mm
 from distcorr.space import Grid, Volume, transform_points
@@ -29,6 +30,13 @@ from tests.correction.examples import SCANNER, correction_of, example_correction
 
 CORRECTION = correction_of(example_field(), 160.0, 20.0)
 VOID_ELEMENTS = {"meta", "img", "br"}
+
+
+@pytest.fixture(autouse=True)
+def _coarse_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw fewer pixels: what the tests look at does not depend on them."""
+    monkeypatch.setattr(figures_module, "_DPI", 40)
+    monkeypatch.setattr(figures_module, "PLANE_STEP_MM", 8.0)
 
 
 class Page(HTMLParser):
