@@ -15,7 +15,13 @@ from distcorr.dicom import tags
 from distcorr.dicom.header import FileHeader, Frame, Labels, Layout
 from distcorr.dicom.mosaic import mosaic_positions
 from distcorr.dicom.tags import Array
-from distcorr.dicom.vendors import SIEMENS_HEADER, image_type_text
+from distcorr.dicom.vendors import (
+    GE_COMPONENT,
+    GE_COMPONENT_TOKENS,
+    SIEMENS_HEADER,
+    image_type_text,
+    look_up,
+)
 from distcorr.errors import Code, DistcorrError
 
 COSINE_TOLERANCE = 1e-3
@@ -35,10 +41,11 @@ _KEYWORDS = """
 """
 _COIL_ELEMENT = 0x0F
 _COIL_GROUP = 0x0051
+_PRIVATE = ((_COIL_GROUP, _COIL_ELEMENT), (GE_COMPONENT.group, GE_COMPONENT.element))
 _SCANNED = [
     *(Tag(keyword) for keyword in _KEYWORDS.split()),
-    *(Tag(_COIL_GROUP, block) for block in range(0x10, 0x14)),
-    *(Tag(_COIL_GROUP, block * 0x100 + _COIL_ELEMENT) for block in range(0x10, 0x14)),
+    *(Tag(group, block) for group, _ in _PRIVATE for block in range(0x10, 0x14)),
+    *(Tag(group, block * 0x100 + e) for group, e in _PRIVATE for block in range(0x10, 0x14)),
 ]
 
 
@@ -288,7 +295,7 @@ def _classic_labels(ds: Dataset) -> Labels:
     b_value = tags.text(ds, "DiffusionBValue")
     coil = tags.private(ds, _COIL_GROUP, SIEMENS_HEADER, _COIL_ELEMENT)
     return Labels(
-        image_type=tags.tokens(ds, "ImageType"),
+        image_type=(*tags.tokens(ds, "ImageType"), *_ge_component(ds)),
         echo_time_ms=tags.number(ds, "EchoTime"),
         frame_of_reference=tags.text(ds, "FrameOfReferenceUID"),
         temporal=tags.text(ds, "TemporalPositionIdentifier"),
@@ -296,6 +303,14 @@ def _classic_labels(ds: Dataset) -> Labels:
         acquisition=tags.text(ds, "AcquisitionNumber"),
         coil=_shown(ds, coil) or tags.text(ds, "ReceiveCoilName"),
     )
+
+
+def _ge_component(ds: Dataset) -> tuple[str, ...]:
+    values = [str(value) for value in look_up(GE_COMPONENT, [ds])]
+    return tuple(GE_COMPONENT_TOKENS[value] for value in values if value in GE_COMPONENT_TOKENS)
+
+
+_USUAL_COMPONENTS = ("MAGNITUDE", "MIXED")
 
 
 def _enhanced_labels(ds: Dataset, sources: list[Dataset]) -> Labels:
@@ -307,9 +322,11 @@ def _enhanced_labels(ds: Dataset, sources: list[Dataset]) -> Labels:
     b_value = tags.text(diffusion, "DiffusionBValue")
     direction = tags.text(gradient[0], "DiffusionGradientOrientation") if gradient else ""
     stated = tags.tokens(frame_type, "FrameType") or tags.tokens(ds, "ImageType")
+    component = tags.tokens(frame_type, "ComplexImageComponent")
     echo_time = tags.number(echo, "EffectiveEchoTime")
     return Labels(
-        image_type=image_type_text(sources) or stated,
+        image_type=(image_type_text(sources) or stated)
+        + tuple(token for token in component if token not in _USUAL_COMPONENTS),
         echo_time_ms=tags.number(ds, "EchoTime") if echo_time is None else echo_time,
         frame_of_reference=tags.text(ds, "FrameOfReferenceUID"),
         temporal=tags.text(content, "TemporalPositionIndex"),

@@ -67,6 +67,14 @@ IMAGE_TYPE = Place(0x0008, 0x0008)
 IMAGE_TYPE_TEXT = Place(0x0021, 0x75, SIEMENS_FRAME)
 
 
+GE_COMPONENT = Place(0x0043, 0x2F, GE_PARAMETERS)
+"""Which component of the complex image a GE image shows, where ImageType says OTHER
+for all of them (dcm2niix, GE notes)."""
+
+GE_COMPONENT_TOKENS = {"1": "PHASE", "2": "REAL", "3": "IMAGINARY"}
+"""Values of :data:`GE_COMPONENT` besides 0, magnitude."""
+
+
 @dataclass(frozen=True, slots=True)
 class StateRow:
     """One way in which a vendor states its distortion correction.

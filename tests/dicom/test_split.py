@@ -6,7 +6,7 @@ import pytest
 from distcorr.dicom import Regularity, find_series, load_series
 from distcorr.dicom.part_names import part_names
 from distcorr.errors import Code, DistcorrError
-from tests.dicom.examples import add_copies, edit, grid, set_pixels, volume, write
+from tests.dicom.examples import add_copies, edit, enhanced, grid, item, set_pixels, volume, write
 
 
 def parts(folder):
@@ -23,6 +23,36 @@ def test_magnitude_and_phase(tmp_path):
     found = parts(tmp_path)
     assert set(found) == {"M", "P"}
     assert all(len(series.frames) == 6 for series in found.values())
+
+
+def test_ge_phase_is_known_by_its_private_element(tmp_path):
+    paths = write(tmp_path / "m")
+
+    def component(value):
+        def change(ds):
+            block = ds.private_block(0x0043, "GEMS_PARM_01", create=True)
+            block.add_new(0x2F, "SS", value)
+
+        return change
+
+    edit(paths, component(0))
+    add_copies(paths, tmp_path / "p", component(1))
+    assert set(parts(tmp_path)) == {"plain", "PHASE"}
+
+
+def test_complex_component_of_enhanced_frames(tmp_path):
+    paths = write(tmp_path / "classic")
+    target = enhanced(paths, tmp_path / "e" / "x", shared=False)
+
+    def phase(ds):
+        for n, groups in enumerate(ds.PerFrameFunctionalGroupsSequence):
+            name = "PHASE" if n % 2 else "MAGNITUDE"
+            groups.MRImageFrameTypeSequence = item(
+                FrameType=["ORIGINAL", "PRIMARY", "M", "NONE"], ComplexImageComponent=name
+            )
+
+    edit(target, phase)
+    assert set(parts(tmp_path / "e")) == {"plain", "PHASE"}
 
 
 def test_uncorrected_and_corrected(tmp_path):
