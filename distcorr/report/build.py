@@ -102,15 +102,14 @@ def render(correction: Correction, pictures: Sequence[ReferencePictures] = ()) -
 
 
 def _context(correction: Correction, pictures: Sequence[ReferencePictures]) -> dict[str, Any]:
-    shells = shells_of(correction)
     figures = correction.figures
     return {
         "scanner": correction.scanner,
         "provenance": correction.provenance,
         "figures": figures,
         "identifier": correction.identifier,
-        "answers": answers(correction, shells),
-        "shells": shells,
+        "answers": answers(correction),
+        "shells": shells_of(correction),
         "pairs": pairs(correction),
         "has_edge": not fully_supported(correction),
         "field_figure": field_figure(correction),

@@ -35,8 +35,9 @@ class Answer:
     doubtful: bool = False
 
 
-def answers(correction: Correction, shells: tuple[ShellFigures, ...]) -> list[Answer]:
+def answers(correction: Correction) -> list[Answer]:
     """Say what was learned, from whom, how good it is and where it holds."""
+    shells = shell_figures(correction)
     return [
         _learned(correction, shells),
         _from_whom(correction),

@@ -22,7 +22,7 @@ from distcorr.facts import Plane, VendorState
 from distcorr.report import ReferencePictures, make_pictures, write_report
 from distcorr.report import figures as figures_module
 from distcorr.report.build import render
-from distcorr.report.summary import answers, shells_of, supported_radius_mm
+from distcorr.report.summary import answers, supported_radius_mm
 from distcorr.space import Grid, Volume, transform_points
 from tests.apply.examples import ISOCENTRE, facts
 from tests.batch.examples import AXIAL, CORONAL, write_dicom
@@ -175,9 +175,7 @@ def test_every_quantity_has_its_unit() -> None:
 
 
 def doubts(correction: Correction) -> list[str]:
-    return [
-        answer.question for answer in answers(correction, shells_of(correction)) if answer.doubtful
-    ]
+    return [answer.question for answer in answers(correction) if answer.doubtful]
 
 
 def test_the_answers_warn_where_they_must() -> None:
@@ -186,7 +184,7 @@ def test_the_answers_warn_where_they_must() -> None:
     unseen = ComponentRevealed(component=Axis.Z, revealed=False, information=0.0, text="")
     blind = replace(CORRECTION, figures=figures.model_copy(update={"revealed": (unseen,)}))
     assert doubts(blind) == ["What was learned?"]
-    assert "do not show the z component" in answers(blind, ())[0].answer
+    assert "do not show the z component" in answers(blind)[0].answer
     alone = provenance.model_copy(update={"inputs": provenance.inputs[:2]})
     assert doubts(replace(CORRECTION, provenance=alone)) == ["From whom?"]
     folded = figures.model_copy(update={"min_jacobian": -0.1})
