@@ -18,8 +18,16 @@ from distcorr.images import read_volume
 from distcorr.phantom.cohort import CohortSettings, manifest, simulate_cohort
 from distcorr.phantom.fields import default_field
 from distcorr.phantom.maps import true_to_shown
-from distcorr.phantom.pairs import AnatomyKind, Case, PairSettings, case_settings, simulate_case
+from distcorr.phantom.pairs import (
+    AnatomyKind,
+    Case,
+    PairSettings,
+    case_settings,
+    simulate_case,
+    simulate_pair,
+)
 from distcorr.space import PatientPosition, transform_points
+from tests.phantom.examples import Ball
 
 
 def coarse(**choices):
@@ -156,15 +164,13 @@ def test_the_command_refuses_unknown_modes(tmp_path):
 
 @pytest.mark.parametrize("case", Case)
 def test_cases_in_memory_give_pairs(case):
-    simulated = simulate_case(
-        AnatomyKind.LEGS, case, default_field(), subjects=1, new=0, voxel_mm=10.0
-    )
-    pair = simulated.references[0]
     settings = case_settings(case, 10.0)
+    pair = simulate_pair(Ball(), settings, default_field(), seed=1)
     assert pair.axial.facts.state.value is settings.axial.state
     assert pair.coronal.facts.state.value is settings.coronal.state
     assert pair.coronal.body.any()
-    assert simulated.new == ()
+    # The subject moved between the scans.
+    assert not np.allclose(pair.axial.T_patient_subject, pair.coronal.T_patient_subject)
 
 
 def test_new_scans_are_of_other_subjects():
