@@ -75,7 +75,7 @@ def measure(case: SimulatedCase, settings: FitSettings, *, verbose: bool) -> tup
     result = learn(references, settings, _tell if verbose else None)
     seconds = time.perf_counter() - start
     scan = case.new[0]
-    true, shown = body_points(scan, POINTS, seed=1)
+    shown, true = body_points(scan, POINTS, seed=1)
     acquisition = Scan(scan.volume, scan.facts).acquisition
     at = transform_points(acquisition.T_scanner_patient, true)
     keep = np.linalg.norm(at, axis=1) < RADIUS_MM

@@ -18,8 +18,10 @@ from distcorr.cli.convert import convert
 from distcorr.cli.debug import DEBUG_VARIABLE, debugging
 from distcorr.cli.field import field
 from distcorr.cli.inspect import inspect
+from distcorr.cli.learn import learn
 from distcorr.cli.report import report
 from distcorr.cli.simulate import simulate
+from distcorr.cli.validate import validate
 from distcorr.errors import Code, DistcorrError
 
 app = typer.Typer(
@@ -41,6 +43,8 @@ def _options(
 
 app.command("inspect")(inspect)
 app.command("convert")(convert)
+app.command("learn")(learn)
+app.command("validate")(validate)
 app.command("apply")(apply)
 app.command("field")(field)
 app.command("report")(report)

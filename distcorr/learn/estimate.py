@@ -7,18 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 
 from distcorr.correction import Correction, Provenance
 from distcorr.facts import Scanner
 from distcorr.field import Lattice, LatticeField
 from distcorr.learn.align import align
-from distcorr.learn.fit import Progress, fit_harmonics, lattice_of
-from distcorr.learn.pair import Body, PairLevel, Reference, find_body, look
+from distcorr.learn.fit import Progress, fit_harmonics, lattice_of, schedule, voxel_mm
+from distcorr.learn.pair import Body, PairLevel, Reference, build_level, find_body, look
 from distcorr.learn.remainder import Remainder, fit_remainder
 from distcorr.learn.residual import Agreement, agreement
 from distcorr.learn.revealed import Gain, gain_of, refuse_if_nothing
 from distcorr.learn.rigid import Motion
 from distcorr.learn.settings import FitSettings
+from distcorr.learn.shifts import Shifts, local_shifts
 from distcorr.learn.state import State
 from distcorr.learn.support import Supported, fade
 
@@ -38,17 +40,15 @@ class ReferenceOutcome:
     ----------
     id : str
     motion : Motion
-    before, after : Agreement
-        With the motion alone, and with the field.
-    points : ndarray, shape (m, 3)
-        Compared points, true places at axial time, scanner frame, mm.
+        As estimated jointly with the field.
+    before, after : PairOutcome
+        With the best motion alone, and with the field.
     """
 
     id: str
     motion: Motion
-    before: Agreement
-    after: Agreement
-    points: Array
+    before: PairOutcome
+    after: PairOutcome
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +84,11 @@ class FitResult:
     references: tuple[ReferenceOutcome, ...]
     history: tuple[str, ...]
     settings: FitSettings
+
+    @property
+    def no_field(self) -> LatticeField:
+        """A field of the same layout that displaces nothing."""
+        return _nothing(self.supported.lattice)
 
     @property
     def field(self) -> LatticeField:
@@ -136,7 +141,14 @@ def learn(
         ``nothing-to-learn`` if the pairs show no component of the field;
         ``no-overlap``, ``no-contrast``, ``folding`` as their names say.
     """
-    tell = progress or _silent
+    # Many small products gain nothing from more threads, lose much on a busy
+    # machine, and with one thread every sum has one order: the result is the
+    # same on any number of processors.
+    with threadpool_limits(1, user_api="blas"):
+        return _learn(references, settings, progress or _silent)
+
+
+def _learn(references: Sequence[Reference], settings: FitSettings, tell: Progress) -> FitResult:
     tell("looking for the body", 0.0)
     bodies = [find_body(r.axial, margin_mm=SKIN_MARGIN_MM) for r in references]
     start = State.initial_for(settings.max_degree, [np.zeros(3)] * len(references))
@@ -155,7 +167,7 @@ def learn(
     seen = [a for a in range(3) if gain.revealed[a]]
     supported = fade(layout.lattice, whole, sd[seen].max(axis=0), settings.sd_limit_mm)
     outcomes = tuple(
-        _outcome(level, motion, LatticeField(supported.lattice), layout)
+        _outcome(level, motion, LatticeField(supported.lattice), _nothing(layout.lattice))
         for level, motion in zip(fit.levels, state.motions, strict=True)
     )
     tell("done", 1.0)
@@ -170,6 +182,10 @@ def learn(
         tuple(fit.history),
         settings,
     )
+
+
+def _nothing(layout: Lattice) -> LatticeField:
+    return LatticeField(replace_coefficients(layout, np.zeros(layout.coefficients.shape)))
 
 
 def _silent(text: str, share: float) -> None:
@@ -209,18 +225,50 @@ def _information(state: State, levels: Sequence[PairLevel]) -> tuple[float, floa
     return x, y, z
 
 
+@dataclass(frozen=True, eq=False)
+class PairOutcome:
+    """A pair compared through a fixed field after its own best motion.
+
+    Attributes
+    ----------
+    motion : Motion
+    agreement : Agreement
+    shifts : Shifts
+        What is left, in millimetres.
+    """
+
+    motion: Motion
+    agreement: Agreement
+    shifts: Shifts
+
+
+def compare_with(level: PairLevel, field: LatticeField, start: Motion) -> PairOutcome:
+    """Align a pair rigidly through a fixed field and compare it.
+
+    Parameters
+    ----------
+    level : PairLevel
+    field : LatticeField
+    start : Motion
+        From which the alignment starts.
+    """
+    everywhere = np.ones(len(level.points), bool)
+    motion, _ = align(level, field, start, everywhere, _ALIGN_STEPS, 1.0)
+    view = look(level, field, motion, everywhere)
+    window = float(2 * level.half_width + 1)
+    return PairOutcome(motion, agreement(view), local_shifts(view, level.points, window))
+
+
+def finest_level(reference: Reference) -> PairLevel:
+    """Prepare a pair as the last stage of a fit sees it."""
+    stage = schedule(voxel_mm(reference))[-1]
+    body = find_body(reference.axial, margin_mm=SKIN_MARGIN_MM)
+    return build_level(reference, body, stage.sigma_mm, stage.step_mm, stage.window_mm)
+
+
 def _outcome(
     level: PairLevel, motion: Motion, field: LatticeField, nothing: LatticeField
 ) -> ReferenceOutcome:
-    everywhere = np.ones(len(level.points), bool)
-    zero = LatticeField(
-        replace_coefficients(nothing.lattice, np.zeros(nothing.lattice.coefficients.shape))
-    )
-    alone, _ = align(level, zero, motion, everywhere, _ALIGN_STEPS, 1.0)
-    return ReferenceOutcome(
-        level.reference.id,
-        motion,
-        agreement(look(level, zero, alone, everywhere)),
-        agreement(look(level, field, motion, everywhere)),
-        level.points[:: max(1, len(level.points) // 5000)],
-    )
+    before = compare_with(level, nothing, motion)
+    after = compare_with(level, field, motion)
+    return ReferenceOutcome(level.reference.id, motion, before, after)

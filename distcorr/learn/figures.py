@@ -62,9 +62,10 @@ def _reference(outcome: ReferenceOutcome) -> ReferenceFigures:
         id=outcome.id,
         translation_mm=(float(t[0]), float(t[1]), float(t[2])),
         rotation_deg=(float(w[0]), float(w[1]), float(w[2])),
-        points=outcome.after.points,
-        residual_before=outcome.before.residual,
-        residual_after=outcome.after.residual,
+        points=outcome.after.agreement.points,
+        residual_before=outcome.before.agreement.residual,
+        residual_after=outcome.after.agreement.residual,
+        residual_mm=outcome.after.shifts.mean,
     )
 
 
