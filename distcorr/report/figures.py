@@ -29,8 +29,8 @@ SD_COLOURS = "cividis"
 """Both run evenly from dark to light for every kind of colour vision."""
 
 PLANE_STEP_MM = 2.0
-ARROW_STEP_MM = 25.0
-ARROW_SCALE = 2.0
+ARROW_STEP_MM = 30.0
+ARROW_SCALE = 4.0
 """Arrows are drawn this much longer than the displacement."""
 
 MAX_SD_SHOWN_MM = 2.0
@@ -144,7 +144,7 @@ def _three_planes(
     *,
     arrows: bool,
 ) -> str:
-    low, high = correction.lattice.domain
+    low, high = _box(correction)
     widths = [high[layout[0][0]] - low[layout[0][0]] for layout in _LAYOUT.values()]
     figure = Figure(figsize=(13.5, 4.6), layout="constrained")
     panels = figure.subplots(1, 3, gridspec_kw={"width_ratios": widths})
@@ -170,6 +170,8 @@ def _draw_plane(
     shown = np.where(weight > 0, value(points), np.nan)
     image = axes.pcolormesh(right, up, shown, cmap=colours, vmin=0, vmax=top, shading="nearest")
     if weight.min() < FULL_SUPPORT < weight.max():
+        levels = [-1.0, FULL_SUPPORT]
+        axes.contourf(right, up, weight, levels, colors="white", alpha=0.45)
         axes.contour(right, up, weight, [FULL_SUPPORT], colors="white", linewidths=3.0)
         axes.contour(
             right, up, weight, [FULL_SUPPORT], colors=_INK, linewidths=1.2, linestyles="dashed"
@@ -224,7 +226,7 @@ def _draw_arrows(axes: Axes, correction: Correction, plane: Plane) -> None:
 def _plane_points(correction: Correction, plane: Plane, step: float) -> tuple[Array, Array, Array]:
     """Points of a plane through the isocentre, shape (up, right, 3), and its two axes."""
     (a, _), (b, _), _, _ = _LAYOUT[plane]
-    low, high = correction.lattice.domain
+    low, high = _box(correction)
     right, up = (
         step * np.arange(np.ceil(low[axis] / step), np.floor(high[axis] / step) + 1)
         for axis in (a, b)
@@ -232,6 +234,15 @@ def _plane_points(correction: Correction, plane: Plane, step: float) -> tuple[Ar
     points = np.zeros((len(up), len(right), 3))
     points[..., a], points[..., b] = right[None, :], up[:, None]
     return points, right, up
+
+
+def _box(correction: Correction) -> tuple[Array, Array]:
+    """Corners of the box that is drawn: where there is any correction."""
+    low, high = correction.lattice.domain
+    nodes = correction.lattice.node_points()[correction.support > 0]
+    if not len(nodes):
+        return low, high
+    return np.maximum(low, nodes.min(axis=0)), np.minimum(high, nodes.max(axis=0))
 
 
 def _data_uri(figure: Figure) -> str:
