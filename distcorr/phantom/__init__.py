@@ -2,3 +2,53 @@
 
 Shares nothing with the estimator but the evaluation of a field.
 """
+
+from distcorr.phantom.cohort import CohortSettings, simulate_cohort
+from distcorr.phantom.contrasts import Contrast
+from distcorr.phantom.fields import FieldName, default_field, linac_1t, named_field, random_field
+from distcorr.phantom.legs import DigitalLegs
+from distcorr.phantom.pairs import (
+    AnatomyKind,
+    Case,
+    PairSettings,
+    SimulatedCase,
+    SimulatedPair,
+    case_settings,
+    simulate_case,
+    simulate_new_scan,
+    simulate_pair,
+    subject,
+)
+from distcorr.phantom.scanner import SimulatedScan, acquire, random_motion
+from distcorr.phantom.settings import ScanSettings
+from distcorr.phantom.truth import body_points, sphere_labels
+from distcorr.phantom.volume_anatomy import VolumeAnatomy
+
+__all__ = [
+    "AnatomyKind",
+    "Case",
+    "CohortSettings",
+    "Contrast",
+    "DigitalLegs",
+    "FieldName",
+    "PairSettings",
+    "ScanSettings",
+    "SimulatedCase",
+    "SimulatedPair",
+    "SimulatedScan",
+    "VolumeAnatomy",
+    "acquire",
+    "body_points",
+    "case_settings",
+    "default_field",
+    "linac_1t",
+    "named_field",
+    "random_field",
+    "random_motion",
+    "simulate_case",
+    "simulate_cohort",
+    "simulate_new_scan",
+    "simulate_pair",
+    "sphere_labels",
+    "subject",
+]

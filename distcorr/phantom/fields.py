@@ -56,8 +56,7 @@ def named_field(name: FieldName, seed: int = 0) -> HarmonicField:
     ----------
     name : FieldName
     seed : int
-        Picks the field where ``name`` is ``RANDOM`` or ``DEFAULT`` draws its
-        small irregular terms; the others are fixed.
+        Picks the field where ``name`` is ``RANDOM``; the others are fixed.
     """
     if name is FieldName.DEFAULT:
         return default_field()
