@@ -45,8 +45,8 @@ def figures_of(result: FitResult) -> Figures:
             "remainder_width_mm": remainder.width_mm,
             "scatter_inflation": result.state.inflation,
             **{
-                f"log_evidence_remainder_{tau:g}_mm": value
-                for tau, value in remainder.evidence.items()
+                f"left_out_gain_of_remainder_{tau:g}_mm": min(gains)
+                for tau, gains in remainder.gains.items()
             },
         },
         notes=result.history,
