@@ -16,6 +16,7 @@ from distcorr import __version__
 from distcorr.cli.apply import apply
 from distcorr.cli.convert import convert
 from distcorr.cli.debug import DEBUG_VARIABLE, debugging
+from distcorr.cli.demo import demo
 from distcorr.cli.field import field
 from distcorr.cli.inspect import inspect
 from distcorr.cli.learn import learn
@@ -49,6 +50,7 @@ app.command("apply")(apply)
 app.command("field")(field)
 app.command("report")(report)
 app.command("simulate")(simulate)
+app.command("demo")(demo)
 
 
 @app.command("version")
