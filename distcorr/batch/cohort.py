@@ -53,17 +53,24 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+_PATH = "DICOM folder or file, NRRD or NIfTI volume, relative to the manifest"
+_STATE = "vendor correction of the scan; replaces what its header says"
+_ISOCENTRE = "place of the isocentre in patient LPS, mm; replaces what the header says"
+_POSITION = "patient position; replaces what the header says"
+_MASK = "NRRD or NIfTI volume, not 0 where the fit may look"
+
+
 class CohortReference(_Entry):
     """A subject scanned axially and coronally; paths as written."""
 
-    id: Id
-    axial: Text
-    coronal: Text
-    axial_state: VendorState | None = None
-    coronal_state: VendorState | None = None
-    isocentre_lps: Point | None = None
-    patient_position: PatientPosition | None = None
-    mask: Text | None = None
+    id: Id = Field(description="pseudonym; it is written into the correction")
+    axial: Text = Field(description=_PATH)
+    coronal: Text = Field(description=_PATH)
+    axial_state: VendorState | None = Field(None, description=_STATE)
+    coronal_state: VendorState | None = Field(None, description=_STATE)
+    isocentre_lps: Point | None = Field(None, description=_ISOCENTRE)
+    patient_position: PatientPosition | None = Field(None, description=_POSITION)
+    mask: Text | None = Field(None, description=_MASK)
 
     def statement(self, source: str, state: VendorState | None) -> Statement:
         """Say what the manifest states about one of the two scans."""
@@ -73,11 +80,11 @@ class CohortReference(_Entry):
 class CohortScan(_Entry):
     """A scan to correct; path as written."""
 
-    id: Id
-    path: Text
-    state: VendorState | None = None
-    isocentre_lps: Point | None = None
-    patient_position: PatientPosition | None = None
+    id: Id = Field(description="stem of the output files")
+    path: Text = Field(description=_PATH)
+    state: VendorState | None = Field(None, description=_STATE)
+    isocentre_lps: Point | None = Field(None, description=_ISOCENTRE)
+    patient_position: PatientPosition | None = Field(None, description=_POSITION)
 
     def statement(self, source: str) -> Statement:
         """Say what the manifest states about the scan."""
@@ -85,6 +92,8 @@ class CohortScan(_Entry):
 
 
 class _Manifest(_Entry):
+    """Which scans belong together, and what is known of them."""
+
     reference: tuple[CohortReference, ...] = ()
     scan: tuple[CohortScan, ...] = ()
 
@@ -134,6 +143,15 @@ def read_cohort(path: Path) -> Cohort:
     cohort = Cohort(path, manifest.reference, manifest.scan)
     _require_unique_ids(cohort)
     return cohort
+
+
+def manifest_schema() -> dict[str, Any]:
+    """Describe the manifest as JSON Schema, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **_Manifest.model_json_schema(),
+        "title": "cohort.toml",
+    }
 
 
 def _require_unique_ids(cohort: Cohort) -> None:
