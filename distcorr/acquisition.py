@@ -21,22 +21,10 @@ from numpy.typing import ArrayLike, NDArray
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import AcquisitionFacts, Plane, VendorState, nearest_plane
 from distcorr.field import ScannerField
+from distcorr.field.implicit import map_jacobian, solve_map
 from distcorr.space import Volume, transform_points, transform_vectors
-from distcorr.space.linear import solve3
 
 Array = NDArray[np.float64]
-
-SOLVE_TOLERANCE_MM = 1e-5
-"""Residual at which the map counts as solved; a hundredth of what any use needs."""
-
-MAX_NEWTON_STEPS = 20
-"""Newton needs 3 to 5 steps where the map is invertible; the rest is for the rim."""
-
-MAX_STEP_MM = 20.0
-"""Longest Newton step, so that a point near a fold can't be thrown across the bore."""
-
-_BLOCK = 1 << 18
-"""Points solved together; bounds the memory of the Jacobians to about 20 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,50 +137,22 @@ class Acquisition:
         """
         if self.shows_truth:
             return np.broadcast_to(np.eye(3), (*np.shape(true_scanner), 3))
-        right = np.eye(3) + field.jacobian(true_scanner)
-        Q = self.vendor_projector
-        if not Q.any():
-            return right
-        left = np.eye(3) + Q @ field.jacobian(shown_scanner)
-        flat = solve3(left.reshape(-1, 3, 3), right.reshape(-1, 3, 3))
-        return flat.reshape(right.shape)
+        true = np.asarray(true_scanner, dtype=np.float64)
+        shown = np.asarray(shown_scanner, dtype=np.float64)
+        flat = map_jacobian(
+            field, true.reshape(-1, 3), shown.reshape(-1, 3), np.eye(3), self.vendor_projector
+        )
+        return flat.reshape(*true.shape, 3)
 
     def _in_patient(self, mapping, field: ScannerField, points_lps: ArrayLike) -> Array:  # type: ignore[no-untyped-def]
         moved = mapping(field, transform_points(self.T_scanner_patient, points_lps))
         return transform_points(np.linalg.inv(self.T_scanner_patient), moved)
 
     def _map(self, field: ScannerField, points: ArrayLike, known: Array, sought: Array) -> Array:
-        """Solve ``b + sought D(b) = a + known D(a)`` for b, block by block."""
         array = np.asarray(points, dtype=np.float64)
         if self.shows_truth:
             return array.copy()
-        flat = array.reshape(-1, 3)
-        out = np.empty_like(flat)
-        for start in range(0, len(flat), _BLOCK):
-            block = flat[start : start + _BLOCK]
-            target = block + field.displacement(block) @ known.T if known.any() else block
-            out[start : start + _BLOCK] = _solve(field, target, sought)
-        return out.reshape(array.shape)
-
-
-def _solve(field: ScannerField, target: Array, projector: Array) -> Array:
-    """Newton's method for ``b + projector D(b) = target``; NaN where it fails."""
-    found = target.copy()
-    if not projector.any():
-        return found
-    open_ = np.arange(len(target))
-    for _ in range(MAX_NEWTON_STEPS):
-        at = found[open_]
-        miss = at + field.displacement(at) @ projector.T - target[open_]
-        left = (miss**2).sum(axis=1) > SOLVE_TOLERANCE_MM**2
-        open_, at, miss = open_[left], at[left], miss[left]
-        if not len(open_):
-            return found
-        step = solve3(np.eye(3) + projector @ field.jacobian(at), miss)
-        length = np.linalg.norm(step, axis=1, keepdims=True)
-        found[open_] = at - step * np.minimum(1.0, MAX_STEP_MM / np.maximum(length, 1e-12))
-    found[open_] = np.nan
-    return found
+        return solve_map(field, array.reshape(-1, 3), known, sought).reshape(array.shape)
 
 
 @dataclass(frozen=True, eq=False)

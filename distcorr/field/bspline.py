@@ -23,6 +23,13 @@ _PADDING_NODES = 16
 """Nodes sampled beyond the lattice before the spline prefilter: its pole 0.268
 makes the boundary's influence 0.268^16 < 1e-9 of the value."""
 
+BATCH = 256
+"""Points that one thread takes at a time, sharing its room to work in."""
+
+JACOBIAN_REFINEMENT = 2
+"""Samples per node distance in the search for the smallest Jacobian; a cubic
+spline's slope has no room for a deeper extremum between them that matters."""
+
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
@@ -134,6 +141,19 @@ class Lattice:
         _differentiate(flat, self.origin, self.spacing, self.coefficients, out)
         return out.reshape(*p.shape, 3)
 
+    def min_jacobian(self) -> float:
+        """Find the least determinant of I + dD/dr at the nodes and half way between."""
+        low, high = self.domain
+        steps = JACOBIAN_REFINEMENT * (np.array(self.nodes) - 3) + 1
+        x, y, z = (np.linspace(a, b, n) for a, b, n in zip(low, high, steps, strict=True))
+        plane = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1)
+        smallest = np.inf
+        for height in z:  # plane by plane: bounds the memory of the Jacobians
+            points = np.concatenate([plane, np.full((*plane.shape[:2], 1), height)], axis=-1)
+            determinant = np.linalg.det(np.eye(3) + self.jacobian(points))
+            smallest = min(smallest, float(determinant.min()))
+        return smallest
+
 
 @njit(cache=True, inline="always")
 def cubic_weights(t, w):  # type: ignore[no-untyped-def]
@@ -166,60 +186,99 @@ def cell_of(u, n):  # type: ignore[no-untyped-def]
     return cell - 1
 
 
+@njit(cache=True, inline="always")
+def lattice_weights(x, y, z, origin, spacing, c, w):  # type: ignore[no-untyped-def]
+    """Find the first nodes that act at a point and write their weights into ``w`` (3, 4).
+
+    Returns (i, j, k); i is -1 outside of the domain.
+    """
+    ux = (x - origin[0]) / spacing[0]
+    uy = (y - origin[1]) / spacing[1]
+    uz = (z - origin[2]) / spacing[2]
+    i, j, k = cell_of(ux, c.shape[3]), cell_of(uy, c.shape[2]), cell_of(uz, c.shape[1])
+    if i < 0 or j < 0 or k < 0:
+        return -1, -1, -1
+    cubic_weights(ux - i - 1, w[0])
+    cubic_weights(uy - j - 1, w[1])
+    cubic_weights(uz - k - 1, w[2])
+    return i, j, k
+
+
+@njit(cache=True)
+def displacement_and_jacobian_at(x, y, z, origin, spacing, c, w, d, D, J):  # type: ignore[no-untyped-def]
+    """Write D and dD_a/dr_b at one point into ``D`` (3,) and ``J`` (3, 3).
+
+    ``w`` and ``d``, both (3, 4), are room to work in. Sums run over x first,
+    then y, then z, so that each weight is used once per line and once per plane.
+    """
+    i, j, k = lattice_weights(x, y, z, origin, spacing, c, w)
+    if i < 0:
+        D[:] = 0.0
+        J[:, :] = 0.0
+        return
+    cubic_slopes((x - origin[0]) / spacing[0] - i - 1, d[0])
+    cubic_slopes((y - origin[1]) / spacing[1] - j - 1, d[1])
+    cubic_slopes((z - origin[2]) / spacing[2] - k - 1, d[2])
+    for a in range(3):
+        value, by_x, by_y, by_z = 0.0, 0.0, 0.0, 0.0
+        for kk in range(4):
+            plane, plane_x, plane_y = 0.0, 0.0, 0.0
+            for jj in range(4):
+                line = c[a, k + kk, j + jj]
+                c0, c1, c2, c3 = line[i], line[i + 1], line[i + 2], line[i + 3]
+                row = w[0, 0] * c0 + w[0, 1] * c1 + w[0, 2] * c2 + w[0, 3] * c3
+                row_x = d[0, 0] * c0 + d[0, 1] * c1 + d[0, 2] * c2 + d[0, 3] * c3
+                plane += w[1, jj] * row
+                plane_x += w[1, jj] * row_x
+                plane_y += d[1, jj] * row
+            value += w[2, kk] * plane
+            by_x += w[2, kk] * plane_x
+            by_y += w[2, kk] * plane_y
+            by_z += d[2, kk] * plane
+        D[a] = value
+        J[a, 0] = by_x / spacing[0]
+        J[a, 1] = by_y / spacing[1]
+        J[a, 2] = by_z / spacing[2]
+
+
+@njit(cache=True)
+def displacement_at(x, y, z, origin, spacing, c, w, D):  # type: ignore[no-untyped-def]
+    """Write D at one point into ``D`` (3,); ``w`` (3, 4) is room to work in."""
+    i, j, k = lattice_weights(x, y, z, origin, spacing, c, w)
+    if i < 0:
+        D[:] = 0.0
+        return
+    for a in range(3):
+        total = 0.0
+        for kk in range(4):
+            plane = 0.0
+            for jj in range(4):
+                line = c[a, k + kk, j + jj]
+                plane += w[1, jj] * (
+                    w[0, 0] * line[i]
+                    + w[0, 1] * line[i + 1]
+                    + w[0, 2] * line[i + 2]
+                    + w[0, 3] * line[i + 3]
+                )
+            total += w[2, kk] * plane
+        D[a] = total
+
+
 @njit(cache=True, parallel=True)
 def _evaluate(points, origin, spacing, c, out):  # type: ignore[no-untyped-def]
-    nz, ny, nx = c.shape[1], c.shape[2], c.shape[3]
-    for p in prange(points.shape[0]):
-        wx, wy, wz = np.empty(4), np.empty(4), np.empty(4)
-        ux = (points[p, 0] - origin[0]) / spacing[0]
-        uy = (points[p, 1] - origin[1]) / spacing[1]
-        uz = (points[p, 2] - origin[2]) / spacing[2]
-        i, j, k = cell_of(ux, nx), cell_of(uy, ny), cell_of(uz, nz)
-        if i < 0 or j < 0 or k < 0:
-            out[p, :] = 0.0
-            continue
-        cubic_weights(ux - i - 1, wx)
-        cubic_weights(uy - j - 1, wy)
-        cubic_weights(uz - k - 1, wz)
-        for a in range(3):
-            total = 0.0
-            for z in range(4):
-                for y in range(4):
-                    w = wz[z] * wy[y]
-                    line = c[a, k + z, j + y]
-                    total += w * (
-                        wx[0] * line[i]
-                        + wx[1] * line[i + 1]
-                        + wx[2] * line[i + 2]
-                        + wx[3] * line[i + 3]
-                    )
-            out[p, a] = total
+    count = points.shape[0]
+    for batch in prange((count + BATCH - 1) // BATCH):
+        w = np.empty((3, 4))
+        for p in range(batch * BATCH, min(count, (batch + 1) * BATCH)):
+            x, y, z = points[p, 0], points[p, 1], points[p, 2]
+            displacement_at(x, y, z, origin, spacing, c, w, out[p])
 
 
 @njit(cache=True, parallel=True)
 def _differentiate(points, origin, spacing, c, out):  # type: ignore[no-untyped-def]
-    nz, ny, nx = c.shape[1], c.shape[2], c.shape[3]
-    for p in prange(points.shape[0]):
-        w = np.empty((3, 4))
-        d = np.empty((3, 4))
-        ux = (points[p, 0] - origin[0]) / spacing[0]
-        uy = (points[p, 1] - origin[1]) / spacing[1]
-        uz = (points[p, 2] - origin[2]) / spacing[2]
-        i, j, k = cell_of(ux, nx), cell_of(uy, ny), cell_of(uz, nz)
-        out[p, :, :] = 0.0
-        if i < 0 or j < 0 or k < 0:
-            continue
-        for axis, t in enumerate((ux - i - 1, uy - j - 1, uz - k - 1)):
-            cubic_weights(t, w[axis])
-            cubic_slopes(t, d[axis])
-        for z in range(4):
-            for y in range(4):
-                for x in range(4):
-                    bx = d[0, x] * w[1, y] * w[2, z] / spacing[0]
-                    by = w[0, x] * d[1, y] * w[2, z] / spacing[1]
-                    bz = w[0, x] * w[1, y] * d[2, z] / spacing[2]
-                    for a in range(3):
-                        value = c[a, k + z, j + y, i + x]
-                        out[p, a, 0] += bx * value
-                        out[p, a, 1] += by * value
-                        out[p, a, 2] += bz * value
+    count = points.shape[0]
+    for batch in prange((count + BATCH - 1) // BATCH):
+        w, d, D = np.empty((3, 4)), np.empty((3, 4)), np.empty(3)
+        for p in range(batch * BATCH, min(count, (batch + 1) * BATCH)):
+            x, y, z = points[p, 0], points[p, 1], points[p, 2]
+            displacement_and_jacobian_at(x, y, z, origin, spacing, c, w, d, D, out[p])
