@@ -21,10 +21,6 @@ FULL_SUPPORT = 0.99
 """Weight from which a point counts as supported. Below it the correction is being
 faded out; the hundredth keeps float32 rounding between nodes from deciding."""
 
-JACOBIAN_REFINEMENT = 2
-"""Samples per node distance in the search for the smallest Jacobian; a cubic
-spline's slope has no room for a deeper extremum between them that matters."""
-
 
 @dataclass(frozen=True, eq=False)
 class Correction:
@@ -121,16 +117,7 @@ class Correction:
 
     def min_jacobian(self) -> float:
         """Smallest determinant of I + dD/dr over the lattice's domain."""
-        low, high = self.lattice.domain
-        steps = JACOBIAN_REFINEMENT * (np.array(self.lattice.nodes) - 3) + 1
-        x, y, z = (np.linspace(a, b, n) for a, b, n in zip(low, high, steps, strict=True))
-        plane = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1)
-        smallest = np.inf
-        for height in z:
-            points = np.concatenate([plane, np.full((*plane.shape[:2], 1), height)], axis=-1)
-            determinant = np.linalg.det(np.eye(3) + self.lattice.jacobian(points))
-            smallest = min(smallest, float(determinant.min()))
-        return smallest
+        return self.lattice.min_jacobian()
 
     @property
     def identifier(self) -> str:

@@ -74,7 +74,7 @@ def fade(layout: Lattice, field: ScannerField, sd: Array, sd_limit_mm: float) ->
     while reach > FADE_MM:
         weight = known * np.clip((reach - radius) / FADE_MM, 0.0, 1.0)
         filtered = _through(layout, D * weight[..., None])
-        smallest = min_jacobian(filtered)
+        smallest = filtered.min_jacobian()
         if smallest >= MIN_JACOBIAN:
             return Supported(filtered, weight, smallest)
         reach -= SHRINK_MM
@@ -97,12 +97,3 @@ def _through(layout: Lattice, values: Array) -> Lattice:
         return out
 
     return layout.interpolating(sampled)
-
-
-def min_jacobian(lattice: Lattice) -> float:
-    """Find the least determinant of I + dD/dr at the nodes and half way between."""
-    low, high = lattice.domain
-    steps = 2 * (np.array(lattice.nodes) - 3) + 1
-    x, y, z = (np.linspace(a, b, n) for a, b, n in zip(low, high, steps, strict=True))
-    grid = np.stack(np.meshgrid(x, y, z, indexing="ij"), axis=-1)
-    return float(np.linalg.det(np.eye(3) + lattice.jacobian(grid)).min())
