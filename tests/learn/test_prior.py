@@ -1,0 +1,81 @@
+"""What is known of a coil before any scan."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from distcorr.field import HarmonicBasis, Term
+from distcorr.learn.prior import (
+    COIL_SD_MM,
+    OTHER_SD_MM,
+    PRIOR_RADIUS_MM,
+    WIDTH_RANGE,
+    HarmonicPrior,
+    allowed_by_coil,
+)
+
+ALLOWED = [
+    {(3, 1), (3, 3), (5, 1), (5, 3), (5, 5)},
+    {(3, -1), (3, -3), (5, -1), (5, -3), (5, -5)},
+    {(3, 0), (5, 0)},
+]
+PRIOR = HarmonicPrior(HarmonicBasis(9))
+
+
+@pytest.mark.parametrize("component", [0, 1, 2])
+def test_a_coil_makes_odd_terms_of_its_own_symmetry_only(component: int) -> None:
+    terms = HarmonicBasis(6).terms
+    assert {tuple(t) for t in terms if allowed_by_coil(component, t)} == ALLOWED[component]
+
+
+def test_the_symmetry_is_that_of_the_coil() -> None:
+    """An x coil is odd in x and even in y and z, and so on: D_a flips with r_a alone."""
+    p = np.random.default_rng(0).uniform(-200, 200, (20, 3))
+    values = PRIOR.basis.values(p)
+    for flipped in range(3):
+        mirrored = PRIOR.basis.values(p * np.where(np.arange(3) == flipped, -1, 1))
+        for a in range(3):
+            sign = -1 if a == flipped else 1
+            allowed = PRIOR.coil_terms[a]
+            np.testing.assert_allclose(mirrored[:, allowed], sign * values[:, allowed], atol=1e-9)
+
+
+def test_widths_hold_at_their_radius() -> None:
+    n = np.array([term.n for term in PRIOR.basis.terms])
+    at_radius = PRIOR.sd * (PRIOR_RADIUS_MM / PRIOR.basis.radius_mm) ** n
+    where = {term: i for i, term in enumerate(PRIOR.basis.terms)}
+    for degree, width in COIL_SD_MM.items():
+        assert at_radius[2, where[Term(degree, 0)]] == pytest.approx(width)
+    np.testing.assert_allclose(at_radius[~PRIOR.coil_terms], OTHER_SD_MM)
+    np.testing.assert_allclose(PRIOR.precision, PRIOR.sd.reshape(-1) ** -2)
+    beyond = HarmonicPrior(HarmonicBasis(13)).sd[2] * 1.1 ** np.array(
+        [term.n for term in HarmonicBasis(13).terms]
+    )
+    high = {term.n: beyond[i] for i, term in enumerate(HarmonicBasis(13).terms) if term.m == 0}
+    assert high[11] == pytest.approx(high[9] / 2)
+    assert high[13] == pytest.approx(high[9] / 4)
+
+
+def test_widths_follow_the_data_within_limits() -> None:
+    shape = PRIOR.sd.shape
+    same = PRIOR.updated(PRIOR.tabulated_sd, np.zeros(shape))
+    assert (same.coil_scale, same.other_scale) == (pytest.approx(1), pytest.approx(1))
+    uncertain = PRIOR.updated(np.zeros(shape), PRIOR.tabulated_sd**2)
+    assert uncertain.coil_scale == pytest.approx(1)
+    huge = PRIOR.updated(1e6 * PRIOR.tabulated_sd, np.zeros(shape))
+    assert (huge.coil_scale, huge.other_scale) == (WIDTH_RANGE[1], WIDTH_RANGE[1])
+    large = HarmonicPrior(HarmonicBasis(15))
+    none = large.updated(np.zeros(large.sd.shape), np.zeros(large.sd.shape))
+    assert none.other_scale == WIDTH_RANGE[0]
+    assert WIDTH_RANGE[0] < none.coil_scale < 1
+    # Each estimate starts from the table, not from the last one.
+    assert huge.updated(PRIOR.tabulated_sd, np.zeros(shape)).coil_scale == pytest.approx(1)
+
+
+def test_the_groups_are_estimated_apart() -> None:
+    coefficients = np.where(PRIOR.coil_terms, 1, 4) * PRIOR.tabulated_sd
+    made = PRIOR.updated(coefficients, np.zeros(PRIOR.sd.shape))
+    assert made.coil_scale == pytest.approx(1)
+    assert 3.5 < made.other_scale < 4
+    np.testing.assert_allclose(made.sd[PRIOR.coil_terms], PRIOR.sd[PRIOR.coil_terms])
