@@ -14,7 +14,7 @@ from distcorr.phantom.pairs import Case, PairSettings, SimulatedPair, case_setti
 from distcorr.space import Grid, PatientPosition, Volume
 
 VOXEL_MM = 6.0
-FOV_MM = (330.0, 180.0, 270.0)
+FOV_MM = (320.0, 170.0, 230.0)
 FIELD = named_field(FieldName.STRONG)
 SETTINGS = FitSettings(max_degree=5, lattice_spacing_mm=40, remainder_spacing_mm=110, extent_mm=240)
 

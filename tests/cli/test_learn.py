@@ -1,0 +1,163 @@
+"""From a simulated cohort to corrected scans, as a user does it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+from distcorr.correction import Correction
+from tests.cli.running import run
+
+COARSE = ("--voxel", "6", "--fov", "330", "180", "240", "--field", "strong", "--quiet")
+DEGREE = ("--degree", "5", "--quiet")
+
+
+@dataclass(frozen=True)
+class Learned:
+    cohort: Path
+    correction: Path
+    stdout: str
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads that wait for each other cost more here than they save."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The manifest of two subjects and a new one; one for each process."""
+    folder = tmp_path_factory.mktemp("cohort") / "simulated"
+    done = run("simulate", folder, *COARSE)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(folder / "cohort.toml")
+    return folder / "cohort.toml"
+
+
+@pytest.fixture(scope="session")
+def learned(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Learned:
+    out = tmp_path_factory.mktemp("learned") / "scanner.dcorr"
+    done = run("learn", cohort, "-o", out, "--degree", "5")
+    assert done.returncode == 0, done.stderr
+    return Learned(cohort, out, done.stdout)
+
+
+def test_learning_writes_the_correction_and_its_report(learned: Learned) -> None:
+    made = Correction.load(learned.correction)
+    page = learned.correction.with_name(learned.correction.name + ".html")
+    assert "<html" in page.read_text(encoding="utf-8")
+    assert [one.id for one in made.figures.references] == ["ref01", "ref02"]
+    assert all(row.revealed for row in made.figures.revealed)
+    assert made.provenance.settings["max_degree"] == 5
+    assert len(made.provenance.inputs) == 4
+    for words in ("D_x", "D_y", "D_z", "ref01", "ref02", "smallest Jacobian", str(page)):
+        assert words in learned.stdout
+
+
+def test_nothing_is_overwritten(learned: Learned) -> None:
+    before = learned.correction.read_bytes()
+    done = run("learn", learned.cohort, "-o", learned.correction)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error[output-exists]")
+    assert learned.correction.read_bytes() == before
+
+
+def test_a_new_scan_is_corrected(learned: Learned, tmp_path: Path) -> None:
+    """The file on disk takes tissue of somebody never seen to its place."""
+    series = learned.cohort.parent / "new01" / "coronal"
+    done = run("apply", learned.correction, series, "-o", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "coronal_corrected.nrrd").is_file()
+    assert (tmp_path / "coronal_supported.nrrd").is_file()
+    record = json.loads((tmp_path / "coronal_corrected.json").read_text(encoding="utf-8"))
+    assert 3 < record["largest_displacement_mm"] < 40
+    assert record["correction_sha256"] == Correction.load(learned.correction).identifier
+    truth = np.load(learned.cohort.parent / "truth" / "new01_coronal_points.npz")
+    shown, true = truth["shown_lps"], truth["true_lps"]
+    transform = tmp_path / "field.nrrd"
+    done = run("field", learned.correction, series, transform)
+    assert done.returncode == 0, done.stderr
+    assert transform.is_file()
+    left, raw = _errors(transform, shown, true)
+    assert raw.mean() > 2
+    assert left.mean() < 0.8
+
+
+def _errors(transform: Path, shown: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far from ``shown`` the file takes ``true``, and how far it was; mm."""
+    import SimpleITK as sitk  # noqa: N813
+
+    field = sitk.DisplacementFieldTransform(sitk.ReadImage(str(transform), sitk.sitkVectorFloat64))
+    near = np.linalg.norm(true, axis=1) < 150
+    moved = np.array([field.TransformPoint(p) for p in true[near].tolist()])
+    raw = np.linalg.norm(shown[near] - true[near], axis=1)
+    return np.linalg.norm(moved - shown[near], axis=1), raw
+
+
+def test_a_report_can_be_written_again(learned: Learned, tmp_path: Path) -> None:
+    page = tmp_path / "again.html"
+    done = run("report", learned.correction, page, "--cohort", learned.cohort)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "ref02" in page.read_text(encoding="utf-8")
+
+
+def test_each_subject_is_left_out(cohort: Path, tmp_path: Path) -> None:
+    done = run("validate", cohort, "-o", tmp_path, *DEGREE)
+    assert done.returncode == 0, done.stderr
+    written = json.loads((tmp_path / "validation.json").read_text(encoding="utf-8"))
+    assert [row["left_out"] for row in written["left_out"]] == ["ref01", "ref02"]
+    for row in written["left_out"]:
+        assert row["residual_after"] < row["residual_before"]
+        assert 0 < row["field_change_mean_mm"] < 1.5
+    assert "ref01" in done.stdout
+    again = run("validate", cohort, "-o", tmp_path, *DEGREE)
+    assert again.returncode == 1
+    assert again.stderr.startswith("error[output-exists]")
+
+
+def one_line(stderr: str, code: str) -> None:
+    assert stderr.startswith(f"error[{code}]: ")
+    assert stderr.count("\n") == 1
+    assert "Traceback" not in stderr
+
+
+def test_two_uncorrected_scans_are_refused(cohort: Path, tmp_path: Path) -> None:
+    """The manifest states for the axial scans what makes them as wrong as the coronal ones."""
+    text = cohort.read_text(encoding="utf-8").replace('"trusted"', '"ND"')
+    assert '"ND"' in text
+    both = cohort.with_name("both-nd.toml")
+    both.write_text(text, encoding="utf-8")
+    done = run("learn", both, "-o", tmp_path / "x.dcorr", "--quiet")
+    assert done.returncode == 1
+    one_line(done.stderr, "nothing-to-learn")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_swapped_scans_are_refused(cohort: Path, tmp_path: Path) -> None:
+    swapped = cohort.with_name("swapped.toml")
+    text = cohort.read_text(encoding="utf-8")
+    text = text.replace("/axial", "/other").replace("/coronal", "/axial")
+    swapped.write_text(text.replace("/other", "/coronal"), encoding="utf-8")
+    done = run("learn", swapped, "-o", tmp_path / "x.dcorr", "--quiet")
+    assert done.returncode == 1
+    one_line(done.stderr, "axial-coronal-swapped")
+
+
+def test_one_reference_can_not_be_left_out(cohort: Path) -> None:
+    parts = cohort.read_text(encoding="utf-8").split("[[reference]]")
+    single = cohort.with_name("single.toml")
+    single.write_text("[[reference]]" + parts[1].split("[[scan]]")[0], encoding="utf-8")
+    done = run("validate", single, *DEGREE)
+    assert done.returncode == 1
+    one_line(done.stderr, "too-few-references")
