@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 SKIN_MARGIN_MM = 8.0
 """How far beyond the skin the fit looks: the skin is the strongest edge there is."""
 
-_ALIGN_STEPS = 8
+_ALIGN_STEPS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,9 +252,13 @@ def compare_with(level: PairLevel, field: LatticeField, start: Motion) -> PairOu
     start : Motion
         From which the alignment starts.
     """
-    everywhere = np.ones(len(level.points), bool)
-    motion, _ = align(level, field, start, everywhere, _ALIGN_STEPS, 1.0)
-    view = look(level, field, motion, everywhere)
+    motion, _ = align(level, field, start, _ALIGN_STEPS, 1.0)
+    return compare_at(level, field, motion)
+
+
+def compare_at(level: PairLevel, field: LatticeField, motion: Motion) -> PairOutcome:
+    """Compare a pair through a fixed field and motion."""
+    view = look(level, field, motion)
     window = float(2 * level.half_width + 1)
     return PairOutcome(motion, agreement(view), local_shifts(view, level.points, window))
 
@@ -270,5 +274,5 @@ def _outcome(
     level: PairLevel, motion: Motion, field: LatticeField, nothing: LatticeField
 ) -> ReferenceOutcome:
     before = compare_with(level, nothing, motion)
-    after = compare_with(level, field, motion)
+    after = compare_at(level, field, motion)
     return ReferenceOutcome(level.reference.id, motion, before, after)

@@ -10,6 +10,7 @@ shown point), a true scan none; see :mod:`distcorr.acquisition` for why.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,10 +137,10 @@ def accumulate(
             basis.add_rows(probe.points[rows], probe.vectors[rows] * root[:, None], X)
         X[:, 3 * k :] = rigid_rows[rows] * root[:, None]
         matrix += X.T @ X
-        X *= (residual[rows] * root)[:, None]
-        starts = np.cumsum([0, *[len(block) for block in together[:-1]]])
-        gradients.append(-np.add.reduceat(X, starts, axis=0, dtype=np.float64))
-    stacked = np.concatenate(gradients)
+        e = residual[rows] * root
+        ends = np.cumsum([len(block) for block in together])
+        gradients += [-(e[a:b] @ X[a:b]) for a, b in pairwise([0, *ends])]
+    stacked = np.array(gradients, dtype=np.float64)
     return Normal(matrix, stacked.sum(axis=0)), stacked
 
 

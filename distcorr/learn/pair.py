@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, gaussian_filter
 
-from distcorr.acquisition import Scan
+from distcorr.acquisition import Acquisition, Scan
 from distcorr.errors import Code, DistcorrError
 from distcorr.field import ScannerField
 from distcorr.learn.image import Image, prepare
@@ -141,6 +141,10 @@ class PairLevel:
     step_mm: float
     half_width: int
 
+    def restricted(self, keep: Bools) -> PairLevel:
+        """Return the level with some of its points, shape (m,), only."""
+        return replace(self, points=self.points[keep], where=self.where[keep])
+
     def nominal_T_coronal_axial(self) -> Array:
         """Scanner frame at axial time to that at coronal time, were nobody to move.
 
@@ -241,7 +245,7 @@ class View:
     moved: Array
 
 
-def look(level: PairLevel, field: ScannerField, motion: Motion, active: Bools) -> View:
+def look(level: PairLevel, field: ScannerField, motion: Motion) -> View:
     """Compare both scans of a pair at the sample points.
 
     Parameters
@@ -251,8 +255,6 @@ def look(level: PairLevel, field: ScannerField, motion: Motion, active: Bools) -
         Current estimate of D.
     motion : Motion
         Current estimate of the subject's motion.
-    active : ndarray of bool, shape (m,)
-        Points that take part.
     """
     axial, coronal = level.reference.axial.acquisition, level.reference.coronal.acquisition
     T_coronal_axial = motion.matrix @ level.nominal_T_coronal_axial()
@@ -261,20 +263,29 @@ def look(level: PairLevel, field: ScannerField, motion: Motion, active: Bools) -
     s_a, s_c = axial.true_to_shown(field, r_a), coronal.true_to_shown(field, r_c)
     a, grad_a, in_a = level.axial.sample(s_a)
     c, grad_c, in_c = level.coronal.sample(s_c)
-    valid = in_a & in_c & active
+    valid = in_a & in_c
     turn = T_coronal_axial[:3, :3]
-    true_a = _pulled_back(axial.jacobian(field, r_a, s_a), grad_a)
-    true_c = _pulled_back(coronal.jacobian(field, r_c, s_c), grad_c) @ turn
+    true_a = _by_true_place(axial, field, r_a, s_a, grad_a)
+    true_c = _by_true_place(coronal, field, r_c, s_c, grad_c) @ turn
     windows = Windows(level.shape, level.where, valid, level.half_width)
     comparison = compare(windows, valid, a, c, true_a.astype(np.float32), true_c.astype(np.float32))
     gradient_a = comparison.gradient.astype(np.float64)
     gradient_c = gradient_a @ turn.T
     probes = probes_of(coronal, field, r_c, s_c, gradient_c)
     probes += probes_of(axial, field, r_a, s_a, -gradient_a)
-    rigid = np.einsum("ma,mab->mb", gradient_c, motion.sensitivity(r_c))
-    return View(comparison, probes, rigid, r_c)
+    return View(comparison, probes, motion.rows(r_c, gradient_c), r_c)
 
 
-def _pulled_back(jacobian: Array, gradient_shown: NDArray[np.float32]) -> Array:
-    """Turn a gradient by shown place into one by true place: J^T g."""
-    return np.asarray(np.einsum("mab,ma->mb", jacobian, gradient_shown))
+def _by_true_place(
+    acquisition: Acquisition,
+    field: ScannerField,
+    true: Array,
+    shown: Array,
+    gradient_shown: NDArray[np.float32],
+) -> Array:
+    """Turn gradients by shown place into gradients by true place: J^T g."""
+    gradient = gradient_shown.astype(np.float64)
+    if acquisition.shows_truth:
+        return gradient
+    jacobian = acquisition.jacobian(field, true, shown)
+    return np.asarray((jacobian * gradient[:, :, None]).sum(axis=1))

@@ -68,6 +68,23 @@ class Motion:
         turn = Rotation.from_rotvec(step[3:]) * Rotation.from_rotvec(self.rotation_vector)
         return Motion(self.translation + step[:3], np.asarray(turn.as_rotvec()), self.centre)
 
+    def rows(self, moved_points: Array, gradient: Array) -> Array:
+        """Return the derivative of residuals by the six parameters of :meth:`stepped`.
+
+        Parameters
+        ----------
+        moved_points : ndarray, shape (m, 3)
+        gradient : ndarray, shape (m, 3)
+            Derivative of the residuals by a displacement of these points.
+
+        Returns
+        -------
+        ndarray, shape (m, 6)
+            ``g . (w x arm) = w . (arm x g)``.
+        """
+        arm = moved_points - (self.centre + self.translation)
+        return np.concatenate([gradient, np.cross(arm, gradient)], axis=1)
+
     def sensitivity(self, moved_points: Array) -> Array:
         """Return the derivative of moved points by the six parameters of :meth:`stepped`.
 
