@@ -53,6 +53,7 @@ class Code(StrEnum):
     STATE_UNKNOWN = "state-unknown"
     POSITION_UNKNOWN = "patient-position-unknown"
     ISOCENTRE_UNKNOWN = "isocentre-unknown"
+    STATED_OTHERWISE = "stated-otherwise"
     FRAME_OF_REFERENCE_DIFFERS = "frame-of-reference-differs"
     RESIDUAL_DISTORTION = "residual-distortion"
     # manifests
@@ -71,6 +72,8 @@ class Code(StrEnum):
     CORRECTION_INVALID = "correction-invalid"
     SCHEMA_UNKNOWN = "schema-unknown"
     WRONG_SCANNER = "wrong-scanner"
+    SCANNER_UNKNOWN = "scanner-unknown"
+    SCANNER_FORCED = "scanner-forced"
     NOTHING_TO_CORRECT = "nothing-to-correct"
     OUTSIDE_SUPPORT = "outside-support"
     TRANSFORM_INEXACT = "transform-inexact"
@@ -215,6 +218,11 @@ REGISTRY: dict[Code, Entry] = {
         "the place of the isocentre is not recorded; the DICOM origin was taken for it",
         "state isocentre_lps if the table was moved",
     ),
+    Code.STATED_OTHERWISE: Entry(
+        Severity.SERIOUS,
+        "what is stated about a scan contradicts its header",
+        "make sure that the statement is right for this scan",
+    ),
     Code.FRAME_OF_REFERENCE_DIFFERS: Entry(
         Severity.WARNING,
         "two scans have different frames of reference",
@@ -236,7 +244,7 @@ REGISTRY: dict[Code, Entry] = {
         "add a pair whose two scans see it differently, or declare a scan trusted that is",
     ),
     Code.COMPONENT_UNSEEN: Entry(
-        Severity.WARNING,
+        Severity.SERIOUS,
         "the pairs do not show one component of the distortion",
         "do not rely on it; add a pair that shows it",
     ),
@@ -289,6 +297,16 @@ REGISTRY: dict[Code, Entry] = {
         Severity.REFUSAL,
         "the scan comes from another scanner than the correction",
         "use the correction of that scanner",
+    ),
+    Code.SCANNER_UNKNOWN: Entry(
+        Severity.WARNING,
+        "it is not recorded whether the scan comes from the correction's scanner",
+        "make sure that it does",
+    ),
+    Code.SCANNER_FORCED: Entry(
+        Severity.SERIOUS,
+        "the correction of another scanner was applied for a stated reason",
+        "make sure that the reason holds",
     ),
     Code.NOTHING_TO_CORRECT: Entry(
         Severity.REFUSAL,

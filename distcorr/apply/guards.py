@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from distcorr.acquisition import Scan
-from distcorr.correction import Correction
+import numpy as np
+
+from distcorr.acquisition import Acquisition, Scan
+from distcorr.correction import Axis, Correction
 from distcorr.correction.identity import ScannerMatch, match_scanners
 from distcorr.errors import Code, DistcorrError, Finding
 from distcorr.facts import VendorState
@@ -12,6 +14,10 @@ _ALREADY_TRUE = {
     VendorState.DIS3D: "the vendor's software has corrected the scan in three dimensions",
     VendorState.TRUSTED: "the scan was declared trusted",
 }
+
+NEEDED_SHARE = 0.1
+"""Share of a component of D from which a scan's map needs it: for a flat slice the
+square of the normal's cosine, so up to 18 degrees of tilt the others stay small."""
 
 
 def require_applicable(
@@ -24,7 +30,8 @@ def require_applicable(
     scan : Scan
     correction : Correction
     force_reason : str, optional
-        Why the correction of another scanner is applied all the same.
+        Why the correction is applied all the same: of another scanner, or without
+        a component that the scan needs.
 
     Returns
     -------
@@ -34,7 +41,7 @@ def require_applicable(
     Raises
     ------
     DistcorrError
-        ``nothing-to-correct``, ``wrong-scanner``, or as
+        ``nothing-to-correct``, ``wrong-scanner``, ``component-unseen``, or as
         :meth:`distcorr.acquisition.Acquisition.from_facts` where a fact is unknown.
     """
     state = scan.facts.state
@@ -45,8 +52,7 @@ def require_applicable(
             f"{scan.facts.description}: {state}".removeprefix(": "),
         )
     doubts = _scanner_doubts(scan, correction, force_reason)
-    scan.acquisition  # noqa: B018 - raises where a fact that the map needs is unknown
-    return doubts
+    return (*doubts, *_component_doubts(scan.acquisition, correction, force_reason))
 
 
 def _scanner_doubts(
@@ -58,7 +64,7 @@ def _scanner_doubts(
         return ()
     if match is ScannerMatch.UNKNOWN:
         what = "it is not recorded whether the scan comes from the correction's scanner"
-        return (Finding(Code.WRONG_SCANNER, what, evidence, "make sure that it does"),)
+        return (Finding(Code.SCANNER_UNKNOWN, what, evidence),)
     if force_reason is None:
         raise DistcorrError(
             Code.WRONG_SCANNER,
@@ -67,5 +73,33 @@ def _scanner_doubts(
             "use the correction of that scanner, or state a reason to force this one",
         )
     what = "the correction of another scanner was applied"
-    stated = f"{evidence}; reason given: {force_reason}"
-    return (Finding(Code.WRONG_SCANNER, what, stated, "make sure that the reason holds"),)
+    return (Finding(Code.SCANNER_FORCED, what, f"{evidence}; reason given: {force_reason}"),)
+
+
+def _component_doubts(
+    acquisition: Acquisition, correction: Correction, force_reason: str | None
+) -> tuple[Finding, ...]:
+    """Refuse to correct by components of D that no reference pair has shown."""
+    used = np.diag(np.eye(3) - acquisition.vendor_projector)
+    unseen = [
+        row
+        for row in correction.figures.revealed
+        if not row.revealed and used[list(Axis).index(row.component)] > NEEDED_SHARE
+    ]
+    if not unseen:
+        return ()
+    names = " and ".join(f"D_{row.component}" for row in unseen)
+    evidence = f"the scan is {acquisition.state}; " + " ".join(row.text for row in unseen)
+    if force_reason is None:
+        raise DistcorrError(
+            Code.COMPONENT_UNSEEN,
+            f"the scan is displaced by {names}, which the correction's references do not show",
+            evidence.rstrip("."),
+            "add a reference pair that shows it, or state a reason to force this correction",
+        )
+    what = f"the scan was corrected without {names}, which the references do not show"
+    return (
+        Finding(
+            Code.COMPONENT_UNSEEN, what, f"{evidence.rstrip('.')}; reason given: {force_reason}"
+        ),
+    )

@@ -45,17 +45,16 @@ class Statement:
     def contradictions(self, facts: AcquisitionFacts) -> tuple[Finding, ...]:
         """Tell where the header knows otherwise: a statement is often made for many scans."""
         compared = (
-            (Code.STATE_UNKNOWN, "vendor correction", self.state, facts.state),
-            (Code.POSITION_UNKNOWN, "position", self.patient_position, facts.patient_position),
+            ("vendor correction", self.state, facts.state),
+            ("position", self.patient_position, facts.patient_position),
         )
         return tuple(
             Finding(
-                code,
+                Code.STATED_OTHERWISE,
                 f"the stated {name} {stated} contradicts the header",
                 f"header: {read}, stated in: {self.source}",
-                "make sure that the statement is right for this scan",
             )
-            for code, name, stated, read in compared
+            for name, stated, read in compared
             if stated is not None and read.known and stated != read.value
         )
 

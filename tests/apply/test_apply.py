@@ -10,11 +10,12 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from distcorr.acquisition import Scan
 from distcorr.apply import ApplyOptions, Interpolation, apply_correction
-from distcorr.correction import blocks
-from distcorr.errors import Code, DistcorrError
+from distcorr.correction import Axis, ComponentRevealed, Correction, blocks
+from distcorr.errors import Code, DistcorrError, Severity
 from distcorr.facts import AcquisitionFacts, Fact, Scanner, VendorState
 from distcorr.field import HarmonicField
 from distcorr.space import Grid, PatientPosition, Volume
@@ -302,7 +303,8 @@ def test_an_unknown_scanner_is_a_doubt() -> None:
     grid = coronal_grid((4, 4, 4))
     scan = scan_of(np.zeros(grid.shape), grid, facts(scanner=Scanner()))
     (finding,) = apply_correction(scan, CORRECTION).findings
-    assert finding.code is Code.WRONG_SCANNER
+    assert finding.code is Code.SCANNER_UNKNOWN
+    assert finding.severity is Severity.WARNING
     assert "unknown scanner" in finding.evidence
 
 
@@ -311,6 +313,51 @@ def test_forcing_records_the_reason() -> None:
     scan = scan_of(np.zeros(grid.shape), grid, facts(scanner=replace(SCANNER, serial="9")))
     options = ApplyOptions(force_reason="gradient coil moved to a new magnet")
     (finding,) = apply_correction(scan, CORRECTION, options).findings
+    assert finding.code is Code.SCANNER_FORCED
+    assert finding.severity is Severity.SERIOUS
     assert "gradient coil moved" in str(finding)
     with pytest.raises(ValueError, match="reason"):
         ApplyOptions(force_reason=" ")
+
+
+def learned_from(*revealed: bool) -> Correction:
+    """As from pairs that show some components: (False, True, True) from two DIS2D scans."""
+    rows = tuple(
+        ComponentRevealed(component=axis, revealed=seen, information=0.5, text=f"About D_{axis}.")
+        for axis, seen in zip(Axis, revealed, strict=True)
+    )
+    return replace(CORRECTION, figures=CORRECTION.figures.model_copy(update={"revealed": rows}))
+
+
+def test_a_scan_that_needs_an_unseen_component_is_refused() -> None:
+    """Two DIS2D scans never show D_x, by which an uncorrected scan is displaced."""
+    grid = coronal_grid((4, 4, 4))
+    scan = scan_of(np.zeros(grid.shape), grid, facts(VendorState.ND))
+    with pytest.raises(DistcorrError) as refusal:
+        apply_correction(scan, learned_from(False, True, True))
+    assert refusal.value.code is Code.COMPONENT_UNSEEN
+    for words in ("displaced by D_x,", "the scan is ND", "About D_x", "add a reference pair"):
+        assert words in str(refusal.value)
+    options = ApplyOptions(force_reason="only heights are measured")
+    (finding,) = apply_correction(scan, learned_from(False, True, True), options).findings
+    assert finding.code is Code.COMPONENT_UNSEEN
+    assert finding.severity is Severity.SERIOUS
+    assert "without D_x" in finding.what
+    assert "only heights are measured" in finding.evidence
+
+
+def test_a_flat_slice_needs_the_component_along_its_normal_alone() -> None:
+    scan = scan_of(np.zeros((4, 4, 4)), coronal_grid((4, 4, 4)), facts(VendorState.DIS2D))
+    assert apply_correction(scan, learned_from(False, True, False)).findings == ()
+    with pytest.raises(DistcorrError, match="displaced by D_y,"):
+        apply_correction(scan, learned_from(True, False, True))
+    tilted = scan_of(np.zeros((4, 4, 4)), _tilted(30.0), facts(VendorState.DIS2D))
+    with pytest.raises(DistcorrError, match="displaced by D_x,"):
+        apply_correction(tilted, learned_from(False, True, True))
+
+
+def _tilted(degrees: float) -> Grid:
+    """A coronal grid turned about head-foot."""
+    grid = coronal_grid((4, 4, 4))
+    turn = Rotation.from_euler("z", degrees, degrees=True).as_matrix()
+    return Grid(grid.size, grid.origin_lps, grid.spacing, turn @ grid.direction)

@@ -109,7 +109,7 @@ def test_forcing_is_recorded(run: Run, correction: Path, tmp_path: Path) -> None
     out = tmp_path / "out"
     status, _, complaints = run("apply", correction, scan, "-o", out, "--force", "new magnet")
     assert status == 0
-    assert "serious[wrong-scanner]" in complaints
+    assert "serious[scanner-forced]" in complaints
     assert "new magnet" in complaints
     assert "new magnet" in (out / "sub1_corrected.json").read_text()
 
@@ -129,7 +129,7 @@ def test_a_manifest_lists_the_scans(run: Run, correction: Path, tmp_path: Path) 
     assert "s1  corrected" in told
     one, two = (read_volume(out / f"{name}_corrected.nrrd") for name in ("s1", "s2"))
     assert np.array_equal(one.array, two.array)
-    assert "wrong-scanner" in complaints
+    assert "scanner-unknown" in complaints
 
 
 def test_equal_names_are_told_apart(run: Run, correction: Path, tmp_path: Path) -> None:

@@ -47,8 +47,9 @@ def test_a_dicom_series_brings_its_facts_and_a_statement_replaces_them(tmp_path:
     assert stated.scan.facts.state.value is VendorState.TRUSTED
     assert stated.scan.facts.state.source == "test"
     assert stated.scan.facts.patient_position == loaded.scan.facts.patient_position
-    assert [finding.code for finding in stated.findings] == [Code.STATE_UNKNOWN]
+    assert [finding.code for finding in stated.findings] == [Code.STATED_OTHERWISE]
     assert "header: ND" in stated.findings[0].evidence
+    assert "make sure" in str(stated.findings[0])
     agreed = load_scan(folder, Statement("test", VendorState.ND, PatientPosition.HFS))
     assert agreed.findings == ()
 
