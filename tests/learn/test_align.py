@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from scipy.spatial.transform import Rotation
 
 from distcorr.acquisition import Scan
@@ -57,7 +56,6 @@ def test_identity_stays(pairs: list[SimulatedPair]) -> None:
     scan = Scan(axial.volume, axial.facts)
     level = level_of(scan, scan)
     start = Motion.none(level.points.mean(axis=0))
-    everywhere = np.ones(len(level.points), bool)
-    found, match = align(level, NOTHING, start, everywhere, 5, 1.0)
+    found, match = align(level, NOTHING, start, 5, 1.0)
     assert error_mm(level, found, np.eye(4)) < 1e-3
-    assert match == pytest.approx(1, abs=0.15)
+    assert 0.75 < match < 1  # the share of windows that the field of view cuts off is missing

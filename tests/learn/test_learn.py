@@ -52,7 +52,7 @@ def test_a_new_subject_is_corrected(
     found = acquisition.shown_to_true_patient(fit.field, shown)
     raw = np.linalg.norm(shown - true, axis=1)
     left = np.linalg.norm(found - true, axis=1)
-    assert raw.mean() > 2.5
+    assert raw.mean() > 2.2
     assert left.mean() < bound
     assert np.percentile(left, 95) < 3 * bound
     # Nobody is made worse by more than the fit can be wrong.

@@ -22,6 +22,13 @@ def test_sensitivity_is_the_derivative(motion: Motion) -> None:
         np.testing.assert_allclose(made[..., i], (ahead - behind) / (2 * h), atol=1e-6)
 
 
+def test_rows_are_gradients_along_the_sensitivity() -> None:
+    moved = MOVED.apply(POINTS)
+    gradient = np.random.default_rng(1).normal(size=POINTS.shape)
+    expected = np.einsum("ma,mab->mb", gradient, MOVED.sensitivity(moved))
+    np.testing.assert_allclose(MOVED.rows(moved, gradient), expected, atol=1e-10)
+
+
 def test_lying_still_moves_nothing() -> None:
     np.testing.assert_array_equal(Motion.none(CENTRE).matrix, np.eye(4))
     assert not Motion.none(CENTRE).parameters.any()
