@@ -88,10 +88,14 @@ def summary(correction: Correction) -> list[str]:
                 f"{shell.sd_mm:.2f} mm, {shell.supported:.0%} supported"
             )
     for one in figures.references:
+        left = (
+            ""
+            if one.residual_mm is None
+            else f"; what is left corresponds to {one.residual_mm:.2f} mm"
+        )
         lines.append(
             f"{one.id}: unexplained part of the local contrast {one.residual_before:.0%} before, "
-            f"{one.residual_after:.0%} after; what is left corresponds to "
-            f"{one.residual_mm or 0.0:.2f} mm"
+            f"{one.residual_after:.0%} after{left}"
         )
     lines.append(f"smallest Jacobian {figures.min_jacobian:.2f} (folding would be below 0)")
     return lines

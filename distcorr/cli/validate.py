@@ -76,7 +76,7 @@ def _table(rows: tuple[LeftOut, ...]) -> Table:
         table.add_column(name, justify="left" if name == "left out" else "right")
     for row in rows:
         name = row.row.left_out
-        table.add_row(name, "all", "", f"{row.before_mm:.2f}", f"{row.after_mm:.2f}")
+        table.add_row(name, "all", "", _mm(row.before_mm), _mm(row.after_mm))
         for shell in row.shells:
             table.add_row(
                 "",
@@ -86,3 +86,7 @@ def _table(rows: tuple[LeftOut, ...]) -> Table:
                 f"{shell.after_mm:.2f}",
             )
     return table
+
+
+def _mm(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

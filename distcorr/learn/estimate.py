@@ -14,6 +14,7 @@ from distcorr.facts import Scanner
 from distcorr.field import Lattice, LatticeField
 from distcorr.learn.align import align
 from distcorr.learn.fit import Progress, fit_harmonics, lattice_of, schedule, voxel_mm
+from distcorr.learn.guards import require_agreement, require_convergence
 from distcorr.learn.pair import Body, PairLevel, Reference, build_level, find_body, look
 from distcorr.learn.remainder import Remainder, fit_remainder
 from distcorr.learn.residual import Agreement, agreement
@@ -139,7 +140,8 @@ def learn(
     ------
     DistcorrError
         ``nothing-to-learn`` if the pairs show no component of the field;
-        ``no-overlap``, ``no-contrast``, ``folding`` as their names say.
+        ``no-overlap``, ``no-contrast``, ``not-converged``, ``folding`` as their
+        names say.
     """
     # Many small products gain nothing from more threads, lose much on a busy
     # machine, and with one thread every sum has one order: the result is the
@@ -151,9 +153,12 @@ def learn(
 def _learn(references: Sequence[Reference], settings: FitSettings, tell: Progress) -> FitResult:
     tell("looking for the body", 0.0)
     bodies = [find_body(r.axial, margin_mm=SKIN_MARGIN_MM) for r in references]
+    for r in references:
+        find_body(r.coronal)  # refuses an image without contrast
     start = State.initial_for(settings.max_degree, [np.zeros(3)] * len(references))
     refuse_if_nothing(references, _gain(references, bodies, start, settings))
     fit = fit_harmonics(references, bodies, settings, lambda text, share: tell(text, 0.8 * share))
+    require_convergence(fit)
     tell("fitting the remainder", 0.8)
     state, remainder = fit_remainder(
         fit.state, fit.levels, fit.views, settings.remainder_spacing_mm
@@ -170,6 +175,8 @@ def _learn(references: Sequence[Reference], settings: FitSettings, tell: Progres
         _outcome(level, motion, LatticeField(supported.lattice), _nothing(layout.lattice))
         for level, motion in zip(fit.levels, state.motions, strict=True)
     )
+    for outcome in outcomes:
+        require_agreement(outcome.id, outcome.after.agreement)
     tell("done", 1.0)
     return FitResult(
         state,
@@ -260,7 +267,9 @@ def compare_at(level: PairLevel, field: LatticeField, motion: Motion) -> PairOut
     """Compare a pair through a fixed field and motion."""
     view = look(level, field, motion)
     window = float(2 * level.half_width + 1)
-    return PairOutcome(motion, agreement(view), local_shifts(view, level.points, window))
+    return PairOutcome(
+        motion, agreement(view), local_shifts(view, level.points, level.step_mm, window)
+    )
 
 
 def finest_level(reference: Reference) -> PairLevel:

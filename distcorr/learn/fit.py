@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
+from distcorr.errors import Code, DistcorrError
 from distcorr.field import HarmonicField, Lattice, LatticeField
 from distcorr.learn.align import find_motion
 from distcorr.learn.normal import Normal, accumulate, embed
@@ -83,12 +84,15 @@ class HarmonicFit:
     views : list of View
     history : list of str
         One line for each step.
+    last_change_mm : float
+        Change of the field in the last step.
     """
 
     state: State
     levels: list[PairLevel]
     views: list[View]
     history: list[str]
+    last_change_mm: float
 
 
 def lattice_of(harmonics: HarmonicField, settings: FitSettings) -> LatticeField:
@@ -122,6 +126,7 @@ def fit_harmonics(
     """
     stages = schedule(max(voxel_mm(r) for r in references))
     state = None
+    last_change = np.inf
     views: list[View] = []
     seen: list[PairLevel] = []
     history: list[str] = []
@@ -135,12 +140,13 @@ def fit_harmonics(
         for step in range(stage.max_steps):
             moved = _step(state, levels, stage, settings)
             state, seen, views = moved.state, moved.levels, moved.views
+            last_change = moved.change_mm
             history.append(f"{stage.name} {step + 1}: {moved.describe()}")
             progress(history[-1], (number + (step + 1) / stage.max_steps) / len(stages))
             if moved.change_mm < stage.tolerance_mm and step >= 2:
                 break
     assert state is not None
-    return HarmonicFit(state, seen, views, history)
+    return HarmonicFit(state, seen, views, history, last_change)
 
 
 def _aligned(levels: list[PairLevel], settings: FitSettings) -> State:
@@ -187,7 +193,7 @@ class _Step:
 
 def _step(state: State, levels: list[PairLevel], stage: Stage, settings: FitSettings) -> _Step:
     field_now = lattice_of(state.harmonics, settings)
-    reached = [level.restricted(_within_reach(state, level, stage)) for level in levels]
+    reached = [_reached(state, level, stage) for level in levels]
     views = [
         look(level, field_now, motion) for level, motion in zip(reached, state.motions, strict=True)
     ]
@@ -203,6 +209,30 @@ def _step(state: State, levels: list[PairLevel], stage: Stage, settings: FitSett
     new = replace(new, prior=new.prior.updated(new.coefficients, variance))
     share = sum(len(r.points) for r in reached) / sum(len(lv.points) for lv in levels)
     return _Step(new, reached, views, change, share)
+
+
+MIN_POINTS = 500
+"""Fewest points of a pair on which a step can rest."""
+
+
+def _reached(state: State, level: PairLevel, stage: Stage) -> PairLevel:
+    """Restrict a level to its points within reach.
+
+    Raises
+    ------
+    DistcorrError
+        ``no-overlap`` if hardly any are: the scans lie too far from the isocentre.
+    """
+    within = _within_reach(state, level, stage)
+    if within.sum() < MIN_POINTS:
+        nearest = float(np.linalg.norm(level.points, axis=1).min())
+        raise DistcorrError(
+            Code.NO_OVERLAP,
+            f"{level.reference.id} shows no tissue near the isocentre, where the fit has to start",
+            f"the nearest lies {nearest:.0f} mm away from it",
+            "check patient position and isocentre_lps; add a reference that lies nearer",
+        )
+    return level.restricted(within)
 
 
 def _within_reach(state: State, level: PairLevel, stage: Stage) -> Bools:

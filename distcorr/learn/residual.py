@@ -24,7 +24,7 @@ class Agreement:
         Robust standard deviation of what the local regression leaves, as a share
         of the local contrast of the coronal image; 0 perfect, 1 unrelated.
     correlation : float
-        Median local correlation.
+        Root mean square of the local correlation.
     """
 
     points: int
@@ -42,4 +42,5 @@ def agreement(view: View) -> Agreement:
     strong = used & (found.contrast > np.median(found.contrast[used]))
     ratio = np.abs(found.residual[strong]) / found.contrast[strong]
     residual = float(min(1.0, MAD_TO_SD * np.median(ratio)))
-    return Agreement(int(used.sum()), residual, float(np.median(found.correlation[strong])))
+    rms = float(np.sqrt(np.mean(found.correlation[strong] ** 2)))
+    return Agreement(int(used.sum()), residual, rms)

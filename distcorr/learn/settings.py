@@ -28,5 +28,5 @@ class FitSettings(BaseModel):
     max_degree: int = Field(default=9, ge=2, le=15)
     lattice_spacing_mm: float = Field(default=25.0, ge=10, le=60)
     remainder_spacing_mm: float = Field(default=60.0, ge=30, le=120)
-    extent_mm: float = Field(default=300.0, ge=100, le=600)
+    extent_mm: float = Field(default=350.0, ge=100, le=600)
     sd_limit_mm: float = Field(default=2.0, gt=0, le=20)

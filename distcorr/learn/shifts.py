@@ -20,7 +20,8 @@ BLOCK_MM = 30.0
 SHIFT_SD_MM = 3.0
 """Prior width of a block's shift; keeps blocks without structure at zero."""
 
-MIN_POINTS = 200
+MIN_SHARE = 0.3
+"""Least part of a block that must hold tissue."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +40,12 @@ class Shifts:
     length: Array
 
     @property
-    def mean(self) -> float:
-        """Mean length, mm; zero if there are no blocks."""
-        return float(self.length.mean()) if len(self.length) else 0.0
+    def mean(self) -> float | None:
+        """Mean length, mm; None if there are no blocks."""
+        return float(self.length.mean()) if len(self.length) else None
 
 
-def local_shifts(view: View, points: Array, correlated: float) -> Shifts:
+def local_shifts(view: View, points: Array, step_mm: float, correlated: float) -> Shifts:
     """Estimate the shift of each block of a pair.
 
     Parameters
@@ -52,6 +53,8 @@ def local_shifts(view: View, points: Array, correlated: float) -> Shifts:
     view : View
     points : ndarray, shape (m, 3)
         Sample points, scanner frame, mm.
+    step_mm : float
+        Their distance.
     correlated : float
         Number of neighbouring residuals that count as one.
     """
@@ -72,5 +75,5 @@ def local_shifts(view: View, points: Array, correlated: float) -> Shifts:
     shift = np.linalg.solve(A, b[..., None])[..., 0]
     r = np.linalg.norm(points[used], axis=1)
     radius = np.bincount(block, r, size) / count
-    full = count >= MIN_POINTS
+    full = count * step_mm**3 >= MIN_SHARE * BLOCK_MM**3
     return Shifts(radius[full], np.linalg.norm(shift[full], axis=1))

@@ -18,9 +18,11 @@ MIN_JACOBIAN = 0.25
 of its volume has lost what resolution there was, and beyond lies a fold."""
 
 FADE_MM = 60.0
-"""Distance over which the correction fades where the field would fold."""
+"""Distance over which a displacement held constant fades to nothing; 20 mm over it
+squeeze by a third, which is no fold."""
 
 SHRINK_MM = 10.0
+RAY_STEP_MM = 12.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,22 +69,37 @@ def fade(layout: Lattice, field: ScannerField, sd: Array, sd_limit_mm: float) ->
     known = np.clip(2.0 - sd / sd_limit_mm, 0.0, 1.0)
     # The spline spreads a node over its neighbours; smooth so that it can follow.
     known = np.minimum(known, gaussian_filter(known, 0.7, mode="nearest"))
-    determinant = np.linalg.det(np.eye(3) + field.jacobian(nodes))
-    bad = (determinant < MIN_JACOBIAN) & (known > 0)
-    reach = float(radius[bad].min()) if bad.any() else float(radius.max()) + FADE_MM
-    D = field.displacement(nodes)
-    while reach > FADE_MM:
-        weight = known * np.clip((reach - radius) / FADE_MM, 0.0, 1.0)
-        filtered = _through(layout, D * weight[..., None])
-        smallest = filtered.min_jacobian()
+    reach = _reach(layout, field, radius, known > 0)
+    while float(reach.min()) > FADE_MM:
+        # Beyond the reach the displacement is held and then let go: fading inside
+        # would give away what is known, and fading D itself would steepen it.
+        held = field.displacement(
+            nodes * np.minimum(1.0, reach / np.maximum(radius, 1e-9))[..., None]
+        )
+        weight = known * np.clip(1.0 - (radius - reach) / FADE_MM, 0.0, 1.0)
+        faded = _through(layout, held * weight[..., None])
+        smallest = faded.min_jacobian()
         if smallest >= MIN_JACOBIAN:
-            return Supported(filtered, weight, smallest)
-        reach -= SHRINK_MM
+            return Supported(faded, weight, smallest)
+        reach = reach - SHRINK_MM
     raise DistcorrError(
         Code.FOLDING,
         "the fitted field folds space near the isocentre",
-        f"smallest determinant of its Jacobian {float(determinant.min()):.2f}",
+        f"it can be kept to {float(reach.min()):.0f} mm only",
     )
+
+
+def _reach(layout: Lattice, field: ScannerField, radius: Array, known: NDArray[np.bool_]) -> Array:
+    """How far from the isocentre, on each node's ray, the field stays clear of a fold."""
+    nodes = layout.node_points()
+    edge = float(np.abs(np.concatenate(layout.domain)).min()) - FADE_MM
+    direction = nodes / np.maximum(radius, 1e-9)[..., None]
+    reach = np.full(radius.shape, edge)
+    # From outside inwards, so that the innermost fold on the ray is kept.
+    for r in np.arange(edge, 0.0, -RAY_STEP_MM):
+        determinant = np.linalg.det(np.eye(3) + field.jacobian(direction * r))
+        reach[(determinant < MIN_JACOBIAN) & known] = r - RAY_STEP_MM
+    return np.asarray(np.minimum(reach, gaussian_filter(reach, 1.0, mode="nearest")))
 
 
 def _through(layout: Lattice, values: Array) -> Lattice:

@@ -48,15 +48,15 @@ class LeftOut:
     Attributes
     ----------
     row : LeaveOneOutRow
-    before_mm, after_mm : float
+    before_mm, after_mm : float or None
         Mean shift of blocks of tissue between the two scans, with the subject's
         motion alone and with the field learned from the others.
     shells : tuple of ShellRow
     """
 
     row: LeaveOneOutRow
-    before_mm: float
-    after_mm: float
+    before_mm: float | None
+    after_mm: float | None
     shells: tuple[ShellRow, ...]
 
 
