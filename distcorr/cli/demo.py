@@ -23,6 +23,7 @@ from distcorr.facts import Plane, VendorState
 from distcorr.images import read_volume
 from distcorr.learn import FitSettings
 from distcorr.phantom.cohort import CohortSettings, simulate_cohort
+from distcorr.phantom.fields import FieldName
 from distcorr.phantom.pairs import PairSettings
 from distcorr.phantom.settings import ScanSettings
 from distcorr.report.before_after import Side, write_before_after
@@ -32,6 +33,9 @@ from distcorr.space.roundness import ellipsoid_of
 VOXEL_MM = 3.0
 """Coarse enough for a minute or two on two cores, fine enough to see the squeeze."""
 
+TABLE_MM = -55.0
+"""Brings the femoral heads some 150 mm from the isocentre, as in a scan of whole femurs."""
+
 RADIUS_MM = 200.0
 
 
@@ -40,7 +44,12 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal results.")] = 0,
     quiet: QuietOption = False,
 ) -> None:
-    """Simulate a cohort, learn its scanner, correct a new subject, and show the difference."""
+    """Simulate a cohort, learn its scanner, correct a new subject, and show the difference.
+
+    Both scans of each reference are corrected by the vendor within their slices
+    only, the commonest case: a femoral head is an ellipse in axial cuts of a
+    coronal scan.
+    """
     say = _silent if quiet else typer.echo
     say(f"1/4 simulating two reference subjects and one new one as DICOM in {directory}")
     with file_progress("simulating", quiet=quiet) as progress:
@@ -73,6 +82,7 @@ def demo(
         Side("as scanned", scan.volume, heads[0].shown),
         Side("corrected", corrected, heads[0].corrected),
         np.array(record["spheres"][0]["centre_true_lps"]),
+        record["spheres"][0]["radius_mm"],
     )
     for line in _verdict(heads, errors):
         typer.echo(line)
@@ -92,10 +102,13 @@ def _settings(seed: int) -> CohortSettings:
             pixel_mm=VOXEL_MM,
             slice_spacing_mm=VOXEL_MM,
             slice_thickness_mm=VOXEL_MM,
+            table_mm=(0.0, 0.0, TABLE_MM),
         )
 
-    pair = PairSettings(scan(Plane.AXIAL, VendorState.TRUSTED), scan(Plane.CORONAL, VendorState.ND))
-    return CohortSettings(subjects=2, new=1, pair=pair, seed=seed)
+    pair = PairSettings(
+        scan(Plane.AXIAL, VendorState.DIS2D), scan(Plane.CORONAL, VendorState.DIS2D)
+    )
+    return CohortSettings(subjects=2, new=1, pair=pair, field=FieldName.CLINICAL_3T, seed=seed)
 
 
 @dataclass(frozen=True, eq=False)

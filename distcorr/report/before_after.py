@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
@@ -19,6 +20,9 @@ Array = NDArray[np.float64]
 
 HALF_WIDTH_MM = 90.0
 STEP_MM = 0.75
+
+SEEN = "#ffb000"
+TRUE = "#56b4e9"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +42,9 @@ class Side:
     label: Volume
 
 
-def write_before_after(path: Path, before: Side, after: Side, centre_lps: Array) -> None:
+def write_before_after(
+    path: Path, before: Side, after: Side, centre_lps: Array, radius_mm: float
+) -> None:
     """Draw the axial cut through a labelled ball, before and after.
 
     Parameters
@@ -49,14 +55,18 @@ def write_before_after(path: Path, before: Side, after: Side, centre_lps: Array)
         Both drawn with one grey window.
     centre_lps : ndarray, shape (3,)
         Centre of the cut; where the ball truly is.
+    radius_mm : float
+        True radius of the ball.
     """
     figure = Figure(figsize=(9.6, 5.2), layout="constrained")
     FigureCanvasAgg(figure)
     high = float(np.percentile(_cut(before.volume, centre_lps), 99.5))
     for axes, side in zip(figure.subplots(1, 2), (before, after), strict=True):
         _draw(axes, side, centre_lps, high)
+        axes.add_patch(Circle((0, 0), radius_mm, fill=False, color=TRUE, lw=1.8, ls="--"))
     figure.suptitle(
-        "Axial cut through a femoral head of a coronal scan; a circle is what is true", fontsize=11
+        "Axial cut through a coronal scan. Solid: the femoral head; dashed: the circle that it is",
+        fontsize=11,
     )
     with whole_output(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
@@ -67,7 +77,7 @@ def _draw(axes: Axes, side: Side, centre: Array, high: float) -> None:
     axes.imshow(_cut(side.volume, centre), cmap="gray", vmin=0, vmax=high, extent=(-w, w, w, -w))
     outline = _cut(side.label, centre)
     x = np.arange(-w, w, STEP_MM) + STEP_MM / 2
-    axes.contour(x, x, outline, levels=[0.5], colors=["#ffb000"], linewidths=1.8)
+    axes.contour(x, x, outline, levels=[0.5], colors=[SEEN], linewidths=1.8)
     axes.set_title(side.title)
     axes.set_xlabel("left of the head's centre, mm")
     axes.set_ylabel("behind it, mm")
