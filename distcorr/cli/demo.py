@@ -28,7 +28,7 @@ from distcorr.phantom.pairs import PairSettings
 from distcorr.phantom.settings import ScanSettings
 from distcorr.report.before_after import Side, write_before_after
 from distcorr.space import Volume
-from distcorr.space.roundness import ellipsoid_of
+from distcorr.space.roundness import ellipsoid_of_surface
 
 VOXEL_MM = 3.0
 """Coarse enough for a minute or two on two cores, fine enough to see the squeeze."""
@@ -72,9 +72,7 @@ def demo(
     scan = load_scan(cohort.resolve(cohort.scans[0].path), Statement(manifest.name)).scan
     record = next(one for one in truth["scans"] if one["name"].startswith(cohort.scans[0].id))
     errors = _errors(scan, correction, directory / "truth" / record["files"]["points"])
-    heads = [
-        _head(scan, correction, directory / "truth", record, sphere) for sphere in record["spheres"]
-    ]
+    heads = _heads(scan, correction, directory / "truth", record)
     corrected = read_volume(outcomes[0].files.volume)
     picture = directory / "before_after.png"
     write_before_after(
@@ -113,7 +111,7 @@ def _settings(seed: int) -> CohortSettings:
 
 @dataclass(frozen=True, eq=False)
 class _Head:
-    """A femoral head's label and shape before and after."""
+    """A femoral head's region and shape before and after."""
 
     name: str
     shown: Volume
@@ -122,24 +120,25 @@ class _Head:
     ratio_corrected: float
 
 
-def _head(
-    scan: Scan,
-    correction: Correction,
-    folder: Path,
-    record: dict[str, Any],
-    sphere: dict[str, Any],
-) -> _Head:
+def _heads(scan: Scan, correction: Correction, folder: Path, record: dict[str, Any]) -> list[_Head]:
     labels = read_volume(folder / record["files"]["spheres_shown"])
-    shown = Volume((labels.array == sphere["label"]).astype(np.uint8), labels.grid)
-    options = ApplyOptions(Interpolation.NEAREST)
-    corrected = apply_correction(Scan(shown, scan.facts), correction, options).volume
-    return _Head(
-        sphere["name"],
-        shown,
-        corrected,
-        ellipsoid_of(shown, 1).axis_ratio,
-        ellipsoid_of(corrected, 1).axis_ratio,
-    )
+    with np.load(folder / record["files"]["surfaces"], allow_pickle=False) as stored:
+        surfaces = stored["shown_lps"]
+    heads = []
+    for sphere, surface in zip(record["spheres"], surfaces, strict=True):
+        region = (labels.array == sphere["label"]).astype(np.float32)
+        shown = Scan(Volume(region, labels.grid), scan.facts)
+        moved = scan.acquisition.shown_to_true_patient(correction.field, surface)
+        heads.append(
+            _Head(
+                sphere["name"],
+                shown.volume,
+                apply_correction(shown, correction, ApplyOptions(Interpolation.LINEAR)).volume,
+                ellipsoid_of_surface(surface).axis_ratio,
+                ellipsoid_of_surface(moved).axis_ratio,
+            )
+        )
+    return heads
 
 
 def _errors(

@@ -95,6 +95,18 @@ def sphere_labels(
     return shown, true
 
 
+def sphere_surfaces(scan: SimulatedScan, spheres: tuple[Sphere, ...]) -> tuple[Array, Array]:
+    """Spread points evenly over each sphere, where they are and as shown.
+
+    Returns
+    -------
+    true, shown : ndarray, shape (spheres, points, 3)
+        Patient LPS, mm.
+    """
+    true = np.stack([sphere_lps(scan, s) + s.radius * _directions() for s in spheres])
+    return true, scan.shown_lps(true)
+
+
 def write_scan_truth(
     scan: SimulatedScan, spheres: tuple[Sphere, ...], folder: Path, seed: int
 ) -> dict[str, Any]:
@@ -108,6 +120,10 @@ def write_scan_truth(
             name = f"{stem}_spheres_{kind}.nrrd"
             write_volume(Volume(labels, scan.volume.grid), folder / name)
             files[f"spheres_{kind}"] = name
+        true_surface, shown_surface = sphere_surfaces(scan, spheres)
+        name = f"{stem}_surfaces.npz"
+        np.savez_compressed(folder / name, shown_lps=shown_surface, true_lps=true_surface)
+        files["surfaces"] = name
     s = scan.settings
     displacement = np.linalg.norm(shown - true, axis=1)
     return {

@@ -1,25 +1,18 @@
-"""How round a labelled ball is."""
+"""How round a ball is shown."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-
-from distcorr.errors import Code, DistcorrError
-from distcorr.space.frames import transform_points
-from distcorr.space.volume import Volume
+from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
-
-MIN_VOXELS = 100
-"""Below it the steps of the voxels decide the shape."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ellipsoid:
-    """The ellipsoid with the moments of a region.
+    """The ellipsoid that a ball became.
 
     Attributes
     ----------
@@ -41,32 +34,18 @@ class Ellipsoid:
         return float(self.radii[0] / self.radii[2])
 
 
-def ellipsoid_of(labels: Volume, label: int) -> Ellipsoid:
-    """Fit an ellipsoid to a label by its second moments.
+def ellipsoid_of_surface(points_lps: ArrayLike) -> Ellipsoid:
+    """Measure the ellipsoid that the surface of a ball was mapped to.
 
-    A solid ellipsoid has variance radius^2 / 5 along each axis.
+    Points spread evenly over a sphere have variance radius^2 / 3 along each
+    axis, and any affine map takes that covariance to the ellipsoid's.
 
     Parameters
     ----------
-    labels : Volume
-    label : int
-
-    Raises
-    ------
-    DistcorrError
-        ``no-contrast`` if the label is absent or tiny.
+    points_lps : array_like, shape (n, 3)
+        Images of points spread evenly over the ball's surface, mm.
     """
-    k, j, i = np.nonzero(labels.array == label)
-    if len(i) < MIN_VOXELS:
-        raise DistcorrError(
-            Code.NO_CONTRAST,
-            f"label {label} is absent or too small for its shape to be measured",
-            f"{len(i)} voxels, {MIN_VOXELS} needed",
-        )
-    points = transform_points(labels.grid.T_lps_index, np.stack([i, j, k], axis=1))
+    points = np.asarray(points_lps, dtype=np.float64)
     centre = points.mean(axis=0)
-    # Each voxel is itself a box: its own variance belongs to the region.
-    box = labels.grid.direction @ np.diag(labels.grid.spacing**2 / 12) @ labels.grid.direction.T
-    covariance = np.cov((points - centre).T, bias=True) + box
-    variance, axes = np.linalg.eigh(covariance)
-    return Ellipsoid(centre, np.sqrt(5 * variance), axes)
+    variance, axes = np.linalg.eigh(np.cov((points - centre).T, bias=True))
+    return Ellipsoid(centre, np.sqrt(3 * variance), axes)
