@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 SKIN_MARGIN_MM = 8.0
 """How far beyond the skin the fit looks: the skin is the strongest edge there is."""
 
-_ALIGN_STEPS = 6
+_ALIGN_STEPS = 4
 
 
 @dataclass(frozen=True, eq=False)

@@ -66,7 +66,7 @@ def schedule(voxel_mm: float) -> list[Stage]:
     """Choose the stages for scans of a given voxel size (geometric mean, mm)."""
     v = voxel_mm
     return [
-        Stage("coarse", 6.0, max(v, 5.0), 20.0, 12, 0.3),
+        Stage("coarse", 6.0, max(v, 5.0), 20.0, 8, 0.3),
         Stage("middle", 3.0, max(v, 4.0), 12.0, 8, 0.15),
         Stage("fine", max(0.75 * v, 1.0), max(v, 2.0), 10.0, 6, 0.03),
     ]
@@ -136,7 +136,7 @@ def fit_harmonics(
             for r, body in zip(references, bodies, strict=True)
         ]
         if state is None:
-            state = _aligned(levels, settings)
+            state = _aligned(references, bodies, levels, settings)
         for step in range(stage.max_steps):
             moved = _step(state, levels, stage, settings)
             state, seen, views = moved.state, moved.levels, moved.views
@@ -149,13 +149,23 @@ def fit_harmonics(
     return HarmonicFit(state, seen, views, history, last_change)
 
 
-def _aligned(levels: list[PairLevel], settings: FitSettings) -> State:
+ALIGNMENT = Stage("alignment", 6.0, 8.0, 24.0, 0, 0.0)
+"""Level of the search for each pair's motion: coarse, for it tries many starts."""
+
+
+def _aligned(
+    references: Sequence[Reference],
+    bodies: Sequence[Body],
+    levels: list[PairLevel],
+    settings: FitSettings,
+) -> State:
     """Start from each pair's rigid alignment near the isocentre, without a field."""
     start = State.initial_for(settings.max_degree, [_centre(level) for level in levels])
     nothing = lattice_of(start.harmonics, settings)
+    a = ALIGNMENT
     motions = tuple(
-        find_motion(level, nothing, motion)
-        for level, motion in zip(levels, start.motions, strict=True)
+        find_motion(build_level(r, body, a.sigma_mm, a.step_mm, a.window_mm), nothing, motion)
+        for r, body, motion in zip(references, bodies, start.motions, strict=True)
     )
     return replace(start, motions=motions)
 

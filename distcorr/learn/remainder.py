@@ -39,7 +39,7 @@ GAUGE_SD_MM = 1e-3
 """Width to which the remainder's value and slope (over one node distance) are held
 to zero at the isocentre: there the coil is calibrated and D has neither."""
 
-MAX_ROWS = 250_000
+MAX_ROWS = 100_000
 """Residuals of one subject that take part; a regular subset is weighted up."""
 
 BODY_MARGIN_MM = 20.0
@@ -264,12 +264,14 @@ def _add_lattice(
         parts = [weights_at(lattice, probe.points[used[rows]]) for probe in probes]
         united = np.unique(np.concatenate([index for index, _, _ in parts]))
         Y = np.zeros((len(rows), 3, len(united)), np.float32)
-        line = np.arange(len(rows))[:, None]
+        line = np.arange(len(rows))[:, None] * len(united)
         for probe, (index, weights, inside) in zip(probes, parts, strict=True):
-            at = np.searchsorted(united, index)
+            at = (line + np.searchsorted(united, index)).reshape(-1)
             vectors = probe.vectors[used[rows]] * (root[rows] * inside)[:, None]
             for a in range(3):
-                np.add.at(Y[:, a], (line, at), vectors[:, a, None] * weights)
+                values = (vectors[:, a, None] * weights).reshape(-1)
+                summed = np.bincount(at, values, len(rows) * len(united))
+                Y[:, a] += summed.reshape(len(rows), -1)
         Z = Y.reshape(len(rows), -1)
         where = (first + nodes * np.arange(3)[:, None] + united).reshape(-1)
         A[np.ix_(where, where)] += Z.T @ Z
