@@ -43,7 +43,8 @@ class ApplyOptions:
     outside_value : float
         Value of voxels that no acquired voxel stands behind.
     force_reason : str, optional
-        Why the correction of another scanner is applied all the same.
+        Why a correction is applied all the same that belongs to another scanner
+        or lacks a component that the scan needs.
     """
 
     interpolation: Interpolation = Interpolation.BSPLINE

@@ -49,7 +49,11 @@ def apply(
     ] = False,
     force: Annotated[
         str | None,
-        typer.Option("--force", metavar="REASON", help="Apply to another scanner; recorded."),
+        typer.Option(
+            "--force",
+            metavar="REASON",
+            help="Apply to another scanner, or without a component that was not shown; recorded.",
+        ),
     ] = None,
     state: StateOption = None,
     position: PositionOption = None,

@@ -32,7 +32,11 @@ def field(
     ],
     force: Annotated[
         str | None,
-        typer.Option("--force", metavar="REASON", help="Export for another scanner all the same."),
+        typer.Option(
+            "--force",
+            metavar="REASON",
+            help="Export for another scanner, or without a component that was not shown.",
+        ),
     ] = None,
     state: StateOption = None,
     position: PositionOption = None,

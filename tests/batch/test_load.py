@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from distcorr.space import Grid, PatientPosition, Volume
 from tests.batch.examples import AXIAL, CORONAL, SAGITTAL, volume, write_dicom, write_image
 from tests.correction.examples import SCANNER
 
-DATA = Path(os.environ.get("DISTCORR_DATA", Path(__file__).parents[3] / "shared" / "data"))
 NOTHING = Statement("test")
 ALL = Statement("test", VendorState.ND, PatientPosition.HFS, (1.0, 2.0, 3.0))
 
@@ -164,9 +162,8 @@ def test_masks_come_to_the_axial_grid(tmp_path: Path) -> None:
         cohort_of(tmp_path, f'{PAIR}\nmask = "empty.nrrd"')
 
 
-@pytest.mark.skipif(not DATA.is_dir() and "DISTCORR_DATA" not in os.environ, reason="no test data")
-def test_a_real_pair(tmp_path: Path) -> None:
-    knee = DATA / "knee_axcor"
+def test_a_real_pair(tmp_path: Path, data: Path) -> None:
+    knee = data / "knee_axcor"
     (reference,) = cohort_of(
         tmp_path, f'id = "knee"\naxial = "{knee / "ax_pd_fs"}"\ncoronal = "{knee / "cor_pd_fs"}"'
     )
