@@ -13,6 +13,7 @@ from distcorr.batch.correct import Destination, ImageFormat, Job, Outcome, corre
 from distcorr.cli.debug import debugging
 from distcorr.cli.progress import file_progress
 from distcorr.cli.statements import (
+    ForceOption,
     IsocentreOption,
     OverwriteOption,
     PartOption,
@@ -47,14 +48,7 @@ def apply(
     jacobian: Annotated[
         bool, typer.Option("--jacobian", help="Undo the change of brightness by stretching.")
     ] = False,
-    force: Annotated[
-        str | None,
-        typer.Option(
-            "--force",
-            metavar="REASON",
-            help="Apply to another scanner, or without a component that was not shown; recorded.",
-        ),
-    ] = None,
+    force: ForceOption = None,
     state: StateOption = None,
     position: PositionOption = None,
     isocentre: IsocentreOption = None,
@@ -65,8 +59,6 @@ def apply(
     ] = False,
 ) -> None:
     """Correct scans: each becomes a volume, a mask of where to trust it, and a record."""
-    if force is not None and not force.strip():
-        raise typer.BadParameter("state the reason", param_hint="--force")
     options = ApplyOptions(interpolation, jacobian, force_reason=force)
     destination = Destination(out, _FORMATS[image_format], overwrite)
     loaded = Correction.load(correction)

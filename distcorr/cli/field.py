@@ -10,6 +10,7 @@ import typer
 from distcorr.apply import require_applicable
 from distcorr.batch import load_scan
 from distcorr.cli.statements import (
+    ForceOption,
     IsocentreOption,
     OverwriteOption,
     PartOption,
@@ -30,14 +31,7 @@ def field(
         Path,
         typer.Argument(help="OUT.nrrd, .mha or .nii.gz (displacement field), .tfm or .h5."),
     ],
-    force: Annotated[
-        str | None,
-        typer.Option(
-            "--force",
-            metavar="REASON",
-            help="Export for another scanner, or without a component that was not shown.",
-        ),
-    ] = None,
+    force: ForceOption = None,
     state: StateOption = None,
     position: PositionOption = None,
     isocentre: IsocentreOption = None,
@@ -47,8 +41,6 @@ def field(
     """Export the correction as a transform for one series, from true to shown (ITK, LPS)."""
     TransformFormat.of(out)
     refuse_existing(out, overwrite=overwrite)
-    if force is not None and not force.strip():
-        raise typer.BadParameter("state the reason", param_hint="--force")
     learned = Correction.load(correction)
     loaded = load_scan(series, statement_of(state, position, isocentre), part)
     doubts = require_applicable(loaded.scan, learned, force)

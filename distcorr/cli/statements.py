@@ -28,6 +28,23 @@ PartOption = Annotated[
     str | None,
     typer.Option("--part", help="Which volume of a series that holds several."),
 ]
+
+
+def _said(reason: str | None) -> str | None:
+    if reason is not None and not reason.strip():
+        raise typer.BadParameter("state the reason")
+    return reason
+
+
+ForceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--force",
+        metavar="REASON",
+        callback=_said,
+        help="Go on for another scanner, or without a component that was not shown; recorded.",
+    ),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
 
 
