@@ -172,8 +172,13 @@ def _learn(references: Sequence[Reference], settings: FitSettings, tell: Progres
     seen = [a for a in range(3) if gain.revealed[a]]
     supported = fade(layout.lattice, whole, sd[seen].max(axis=0), settings.sd_limit_mm)
     outcomes = tuple(
-        _outcome(level, motion, LatticeField(supported.lattice), _nothing(layout.lattice))
-        for level, motion in zip(fit.levels, state.motions, strict=True)
+        _outcome(
+            comparison_level(reference, body),
+            motion,
+            LatticeField(supported.lattice),
+            _nothing(layout.lattice),
+        )
+        for reference, body, motion in zip(references, bodies, state.motions, strict=True)
     )
     for outcome in outcomes:
         require_agreement(outcome.id, outcome.after.agreement)
@@ -272,10 +277,13 @@ def compare_at(level: PairLevel, field: LatticeField, motion: Motion) -> PairOut
     )
 
 
-def finest_level(reference: Reference) -> PairLevel:
-    """Prepare a pair as the last stage of a fit sees it."""
-    stage = schedule(voxel_mm(reference))[-1]
-    body = find_body(reference.axial, margin_mm=SKIN_MARGIN_MM)
+def comparison_level(reference: Reference, body: Body) -> PairLevel:
+    """Prepare a pair for figures, as the middle stage of a fit sees it.
+
+    Its samples are dense enough for means over the body, at a tenth of the cost
+    of the finest.
+    """
+    stage = schedule(voxel_mm(reference))[1]
     return build_level(reference, body, stage.sigma_mm, stage.step_mm, stage.window_mm)
 
 

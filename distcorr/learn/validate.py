@@ -11,10 +11,16 @@ from numpy.typing import NDArray
 
 from distcorr.correction import LeaveOneOutRow
 from distcorr.errors import Code, DistcorrError
-from distcorr.learn.estimate import FitResult, compare_with, finest_level, learn
+from distcorr.learn.estimate import (
+    SKIN_MARGIN_MM,
+    FitResult,
+    compare_with,
+    comparison_level,
+    learn,
+)
 from distcorr.learn.figures import SHELLS_MM
 from distcorr.learn.fit import Progress
-from distcorr.learn.pair import Reference
+from distcorr.learn.pair import Reference, find_body
 from distcorr.learn.settings import FitSettings
 from distcorr.learn.shifts import Shifts
 
@@ -109,7 +115,8 @@ def _left_out(
             progress(f"without {reference.id}: {text}", (index + share) / len(references))
 
     result = learn(others, settings, tell)
-    level = finest_level(reference)
+    body = find_body(reference.axial, margin_mm=SKIN_MARGIN_MM)
+    level = comparison_level(reference, body)
     motion = full.state.motions[index]
     before = compare_with(level, full.no_field, motion)
     after = compare_with(level, result.field, motion)
