@@ -23,7 +23,7 @@ from distcorr.apply import apply_correction
 from distcorr.batch import Statement, load_scan
 from distcorr.correction import Correction, Provenance
 from distcorr.learn import FitSettings, Reference, learn
-from distcorr.learn.pair import find_body
+from distcorr.learn.body import find_body
 from distcorr.space import transform_points
 
 DATA = Path(os.environ.get("DISTCORR_DATA", Path(__file__).parents[2] / "shared" / "data"))

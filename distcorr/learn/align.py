@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy.linalg import solve
 
 from distcorr.field import ScannerField
-from distcorr.learn.pair import PairLevel, look
+from distcorr.learn.pair import PairLevel
 from distcorr.learn.rigid import MOTION_SD, PARAMETERS, Motion
+from distcorr.learn.view import look, rows_of
 
 Array = NDArray[np.float64]
 
@@ -57,18 +58,17 @@ def align(
     precision = (MOTION_SD * widen) ** -2.0
     match = 0.0
     for _ in range(steps):
-        view = look(level, field, motion)
-        found = view.comparison
+        found = look(level, field, motion)
         used = found.weight > 0
         if used.sum() < 10 * PARAMETERS:
             return motion, 0.0
         match = float(np.mean(found.correlation[used] ** 2) * used.mean())
-        root = np.sqrt(found.weight)[:, None]
-        X = view.rigid_rows * root
+        rows = rows_of(level, found, field, motion)
+        X = rows.by_motion
         # The residuals are smooth over the window: as many independent ones as windows.
         independent = 1.0 / (2 * level.half_width + 1)
         A = X.T @ X * independent + np.diag(precision)
-        pull = -X.T @ (found.residual * root[:, 0]) * independent
+        pull = -X.T @ rows.residual * independent
         step = solve(A, pull - precision * motion.parameters, assume_a="pos")
         motion = motion.stepped(step)
         if (np.abs(step) < _TOLERANCE).all():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,9 +13,10 @@ from distcorr.correction import Correction, Provenance
 from distcorr.facts import Scanner
 from distcorr.field import Lattice, LatticeField
 from distcorr.learn.align import align
+from distcorr.learn.body import Body, find_body, intensity_range
 from distcorr.learn.fit import Progress, fit_harmonics, lattice_of, schedule, voxel_mm
 from distcorr.learn.guards import require_agreement, require_convergence
-from distcorr.learn.pair import Body, PairLevel, Reference, build_level, find_body, look
+from distcorr.learn.pair import PairLevel, Reference, build_level
 from distcorr.learn.remainder import Remainder, fit_remainder
 from distcorr.learn.residual import Agreement, agreement
 from distcorr.learn.revealed import Gain, gain_of, refuse_if_nothing
@@ -24,6 +25,7 @@ from distcorr.learn.settings import FitSettings
 from distcorr.learn.shifts import Shifts, local_shifts
 from distcorr.learn.state import State
 from distcorr.learn.support import Supported, fade
+from distcorr.learn.view import look
 
 Array = NDArray[np.float64]
 
@@ -100,7 +102,7 @@ class FitResult:
         """Posterior standard deviation of D at points (m, 3), by component, mm."""
         points = np.asarray(points_scanner, dtype=np.float64)
         harmonic = self.state.sd_of_field(points)
-        lattice = replace_coefficients(self.remainder.lattice, self.remainder.sd)
+        lattice = replace(self.remainder.lattice, coefficients=self.remainder.sd)
         return np.sqrt(harmonic**2 + lattice.displacement(points) ** 2)
 
     def correction(self, scanner: Scanner, provenance: Provenance) -> Correction:
@@ -116,11 +118,6 @@ class FitResult:
             provenance=provenance,
             figures=figures_of(self),
         )
-
-
-def replace_coefficients(lattice: Lattice, coefficients: Array) -> Lattice:
-    """Return a lattice of the same layout with other coefficients."""
-    return Lattice(lattice.origin, lattice.spacing, coefficients)
 
 
 def learn(
@@ -154,15 +151,13 @@ def _learn(references: Sequence[Reference], settings: FitSettings, tell: Progres
     tell("looking for the body", 0.0)
     bodies = [find_body(r.axial, margin_mm=SKIN_MARGIN_MM) for r in references]
     for r in references:
-        find_body(r.coronal)  # refuses an image without contrast
+        intensity_range(r.coronal)  # refuses an image without contrast
     start = State.initial_for(settings.max_degree, [np.zeros(3)] * len(references))
     refuse_if_nothing(references, _gain(references, bodies, start, settings))
     fit = fit_harmonics(references, bodies, settings, lambda text, share: tell(text, 0.8 * share))
     require_convergence(fit)
     tell("fitting the remainder", 0.8)
-    state, remainder = fit_remainder(
-        fit.state, fit.levels, fit.views, settings.remainder_spacing_mm
-    )
+    state, remainder = fit_remainder(fit.state, fit.rows, settings.remainder_spacing_mm)
     tell("what is known where", 0.9)
     layout = lattice_of(state.harmonics, settings)
     whole = _with_remainder(layout, remainder)
@@ -197,7 +192,7 @@ def _learn(references: Sequence[Reference], settings: FitSettings, tell: Progres
 
 
 def _nothing(layout: Lattice) -> LatticeField:
-    return LatticeField(replace_coefficients(layout, np.zeros(layout.coefficients.shape)))
+    return LatticeField(replace(layout, coefficients=np.zeros(layout.coefficients.shape)))
 
 
 def _silent(text: str, share: float) -> None:
@@ -218,12 +213,12 @@ def _with_remainder(layout: LatticeField, remainder: Remainder) -> LatticeField:
         return layout
     refined = layout.lattice.interpolating(remainder.lattice.displacement)
     total = layout.lattice.coefficients + refined.coefficients
-    return LatticeField(replace_coefficients(layout.lattice, total))
+    return LatticeField(replace(layout.lattice, coefficients=total))
 
 
 def _sd_at(layout: Lattice, state: State, remainder: Remainder) -> Array:
     points = layout.node_points().reshape(-1, 3)
-    own = replace_coefficients(remainder.lattice, remainder.sd)
+    own = replace(remainder.lattice, coefficients=remainder.sd)
     sd = np.sqrt(state.sd_of_field(points) ** 2 + own.displacement(points) ** 2)
     return sd.T.reshape(layout.coefficients.shape)
 
@@ -270,10 +265,10 @@ def compare_with(level: PairLevel, field: LatticeField, start: Motion) -> PairOu
 
 def compare_at(level: PairLevel, field: LatticeField, motion: Motion) -> PairOutcome:
     """Compare a pair through a fixed field and motion."""
-    view = look(level, field, motion)
+    seen = look(level, field, motion)
     window = float(2 * level.half_width + 1)
     return PairOutcome(
-        motion, agreement(view), local_shifts(view, level.points, level.step_mm, window)
+        motion, agreement(seen), local_shifts(seen, level.points, level.step_mm, window)
     )
 
 

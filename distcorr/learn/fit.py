@@ -19,11 +19,13 @@ from scipy.linalg import cho_factor, cho_solve
 from distcorr.errors import Code, DistcorrError
 from distcorr.field import HarmonicField, Lattice, LatticeField
 from distcorr.learn.align import find_motion
+from distcorr.learn.body import Body
+from distcorr.learn.cubes import Cubes
 from distcorr.learn.normal import Normal, accumulate, embed
-from distcorr.learn.pair import Body, PairLevel, Reference, View, build_level, look
+from distcorr.learn.pair import PairLevel, Reference, build_level
 from distcorr.learn.settings import FitSettings
-from distcorr.learn.similarity import Comparison
 from distcorr.learn.state import State
+from distcorr.learn.view import Rows, look, rows_of
 from distcorr.space import transform_points
 
 Array = NDArray[np.float64]
@@ -80,8 +82,9 @@ class HarmonicFit:
     ----------
     state : State
     levels : list of PairLevel
-        The finest.
-    views : list of View
+        The finest, within reach.
+    rows : list of Rows
+        What each pair says at ``state``.
     history : list of str
         One line for each step.
     last_change_mm : float
@@ -90,7 +93,7 @@ class HarmonicFit:
 
     state: State
     levels: list[PairLevel]
-    views: list[View]
+    rows: list[Rows]
     history: list[str]
     last_change_mm: float
 
@@ -127,8 +130,7 @@ def fit_harmonics(
     stages = schedule(max(voxel_mm(r) for r in references))
     state = None
     last_change = np.inf
-    views: list[View] = []
-    seen: list[PairLevel] = []
+    levels: list[PairLevel] = []
     history: list[str] = []
     for number, stage in enumerate(stages):
         levels = [
@@ -139,14 +141,23 @@ def fit_harmonics(
             state = _aligned(references, bodies, levels, settings)
         for step in range(stage.max_steps):
             moved = _step(state, levels, stage, settings)
-            state, seen, views = moved.state, moved.levels, moved.views
+            state = moved.state
             last_change = moved.change_mm
             history.append(f"{stage.name} {step + 1}: {moved.describe()}")
             progress(history[-1], (number + (step + 1) / stage.max_steps) / len(stages))
             if moved.change_mm < stage.tolerance_mm and step >= 2:
                 break
     assert state is not None
-    return HarmonicFit(state, seen, views, history, last_change)
+    levels = [_reached(state, level, stages[-1]) for level in levels]
+    return HarmonicFit(state, levels, _rows(state, levels, settings), history, last_change)
+
+
+def _rows(state: State, levels: Sequence[PairLevel], settings: FitSettings) -> list[Rows]:
+    field = lattice_of(state.harmonics, settings)
+    return [
+        rows_of(level, look(level, field, motion), field, motion)
+        for level, motion in zip(levels, state.motions, strict=True)
+    ]
 
 
 ALIGNMENT = Stage("alignment", 6.0, 8.0, 24.0, 0, 0.0)
@@ -187,8 +198,6 @@ class _Step:
     """Outcome of one Gauss-Newton step."""
 
     state: State
-    levels: list[PairLevel]
-    views: list[View]
     change_mm: float
     share: float
 
@@ -202,24 +211,22 @@ class _Step:
 
 
 def _step(state: State, levels: list[PairLevel], stage: Stage, settings: FitSettings) -> _Step:
-    field_now = lattice_of(state.harmonics, settings)
     reached = [_reached(state, level, stage) for level in levels]
-    views = [
-        look(level, field_now, motion) for level, motion in zip(reached, state.motions, strict=True)
-    ]
-    normal, scatter = normal_of(state, reached, views)
+    normal, scatter = normal_of(state, _rows(state, reached, settings))
     state = replace(state, inflation=max(1.0, scatter))
-    new = _solve(state, normal)
-    change = _largest_change(state, new, reached)
+    step, covariance = _solved(state, normal)
+    change = _largest_change(state.moved(step), state, reached)
     limit = MAX_STEP_SIGMAS * stage.sigma_mm
-    if change > limit:
-        new = _shortened(state, new, limit / change)
+    new = replace(state.moved(step * min(1.0, limit / max(change, limit))), covariance=covariance)
     k3 = 3 * state.prior.basis.size
-    variance = np.diag(new.covariance)[:k3].reshape(3, -1)
+    variance = np.diag(covariance)[:k3].reshape(3, -1)
     new = replace(new, prior=new.prior.updated(new.coefficients, variance))
     share = sum(len(r.points) for r in reached) / sum(len(lv.points) for lv in levels)
-    return _Step(new, reached, views, change, share)
+    return _Step(new, change, share)
 
+
+REGION_MM = 16.0
+"""Edge of the regions that come within reach together."""
 
 MIN_POINTS = 500
 """Fewest points of a pair on which a step can rest."""
@@ -247,23 +254,17 @@ def _reached(state: State, level: PairLevel, stage: Stage) -> PairLevel:
 
 def _within_reach(state: State, level: PairLevel, stage: Stage) -> Bools:
     """Which points the posterior places to within the capture range."""
-    low, spacing = level.points.min(axis=0), 16.0
-    cell = np.rint((level.points - low) / spacing).astype(np.intp)
-    size = cell.max(axis=0) + 1
-    flat = (cell[:, 2] * size[1] + cell[:, 1]) * size[0] + cell[:, 0]
-    used, inverse = np.unique(flat, return_inverse=True)
-    centres = np.stack(
-        [used % size[0], used // size[0] % size[1], used // (size[0] * size[1])], axis=1
-    )
-    sd = state.sd_of_field(low + centres * spacing).max(axis=1)
-    return np.asarray((sd < CAPTURE_SIGMAS * stage.sigma_mm)[inverse])
+    regions = Cubes.of(level.cubes.centres, REGION_MM)
+    sd = state.sd_of_field(regions.centres).max(axis=1)
+    within = sd < CAPTURE_SIGMAS * stage.sigma_mm
+    return np.asarray(within[regions.of_point][level.cubes.of_point])
 
 
 BLOCK_MM = 40.0
 """Edge of the blocks whose gradients are compared to see how much the data scatter."""
 
 
-def normal_of(state: State, levels: list[PairLevel], views: list[View]) -> tuple[Normal, float]:
+def normal_of(state: State, rows: Sequence[Rows]) -> tuple[Normal, float]:
     """Sum the normal equations and measure the scatter against them.
 
     Returns
@@ -274,22 +275,17 @@ def normal_of(state: State, levels: list[PairLevel], views: list[View]) -> tuple
         predict, so that information can be divided by it.
     """
     parts = []
-    for s, (level, view) in enumerate(zip(levels, views, strict=True)):
+    for s, one in enumerate(rows):
+        blocks = Cubes.of(one.points, BLOCK_MM).members()
         own, gradients = accumulate(
-            state.prior.basis,
-            view.probes,
-            view.rigid_rows,
-            view.comparison.residual,
-            view.comparison.weight,
-            _blocks(level.points, view.comparison),
+            state.prior.basis, one.probes, one.by_motion, one.residual, blocks
         )
-        parts.append(embed(own, gradients, s, len(levels)))
+        parts.append(embed(own, gradients, s, len(rows)))
     total = Normal(
         np.sum([own.matrix for own, _ in parts], axis=0),
         np.sum([own.vector for own, _ in parts], axis=0),
     )
-    information = total.scaled(1 / state.inflation)
-    A = information.matrix + np.diag(state.prior_precision)
+    A = total.matrix / state.inflation + np.diag(state.prior_precision)
     factor = cho_factor(A)
     G = np.concatenate([gradients for _, gradients in parts])
     # At the optimum the blocks' gradients sum to the prior's pull; their spread
@@ -299,47 +295,12 @@ def normal_of(state: State, levels: list[PairLevel], views: list[View]) -> tuple
     return total, spread / max(expected, 1e-9)
 
 
-IGNORED_INFORMATION = 0.02
-"""Share of the information that the weakest points carry together; leaving them
-out of the sums, two thirds of a limb's inside, costs a hundredth of the precision."""
-
-
-def _blocks(points: Array, comparison: Comparison) -> list[NDArray[np.intp]]:
-    """Partition the points that carry the information into cubes."""
-    strength = comparison.weight * (comparison.gradient**2).sum(axis=1)
-    ascending = np.sort(strength)
-    threshold = ascending[
-        np.searchsorted(
-            np.cumsum(ascending, dtype=np.float64),
-            IGNORED_INFORMATION * strength.sum(dtype=np.float64),
-        )
-    ]
-    used = np.flatnonzero(strength >= max(threshold, np.finfo(np.float32).tiny))
-    cell = np.floor(points[used] / BLOCK_MM).astype(np.intp)
-    cell -= cell.min(axis=0)
-    size = cell.max(axis=0) + 1
-    flat = (cell[:, 2] * size[1] + cell[:, 1]) * size[0] + cell[:, 0]
-    order = np.argsort(flat, kind="stable")
-    cuts = np.flatnonzero(np.diff(flat[order])) + 1
-    return np.split(used[order], cuts)
-
-
-def _solve(state: State, normal: Normal) -> State:
-    information = normal.scaled(1 / state.inflation)
+def _solved(state: State, normal: Normal) -> tuple[Array, Array]:
+    """Return the Gauss-Newton step and the posterior covariance."""
     precision = state.prior_precision
-    factor = cho_factor(information.matrix + np.diag(precision))
-    step = cho_solve(factor, information.vector - precision * state.parameters)
-    covariance = cho_solve(factor, np.eye(len(step)))
-    return replace(state, covariance=covariance).moved(step)
-
-
-def _shortened(old: State, new: State, factor: float) -> State:
-    step = (new.coefficients - old.coefficients) * factor
-    motions = tuple(
-        m.stepped((n.parameters - m.parameters) * factor)
-        for m, n in zip(old.motions, new.motions, strict=True)
-    )
-    return replace(new, coefficients=old.coefficients + step, motions=motions)
+    factor = cho_factor(normal.matrix / state.inflation + np.diag(precision))
+    pull = normal.vector / state.inflation - precision * state.parameters
+    return cho_solve(factor, pull), cho_solve(factor, np.eye(len(pull)))
 
 
 def _largest_change(old: State, new: State, levels: list[PairLevel]) -> float:
@@ -347,8 +308,7 @@ def _largest_change(old: State, new: State, levels: list[PairLevel]) -> float:
     change = HarmonicField(old.prior.basis, new.coefficients - old.coefficients)
     largest = 0.0
     for level in levels:
-        points = level.points[:: max(1, len(level.points) // 4000)]
-        if len(points):
-            size = np.linalg.norm(change.displacement(points), axis=1)
-            largest = max(largest, float(np.percentile(size, 99)))
+        points = level.cubes.centres[:: max(1, level.cubes.count // 4000)]
+        size = np.linalg.norm(change.displacement(points), axis=1)
+        largest = max(largest, float(np.percentile(size, 99)))
     return largest

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, spline_filter
+from scipy.ndimage import spline_filter1d
 
 from distcorr.acquisition import Scan
 from distcorr.field.bspline import cell_of, cubic_slopes, cubic_weights
+from distcorr.learn.blur import blur
+from distcorr.learn.body import index_of_kept, index_of_scanner
 from distcorr.space import Grid
 
 Array = NDArray[np.float64]
@@ -115,13 +117,25 @@ def widths_along(grid: Grid, direction_scanner: Array) -> Array:
     return np.asarray(np.sqrt((along**2).sum(axis=0)))
 
 
+DIRECT_VARIANCE = 0.63
+"""Variance in squared samples from which blurred values serve as spline coefficients
+themselves: the cubic B-spline blurs by 1/3, and 0.3 is left for a Gaussian that
+its samples still describe."""
+
+_SPLINE_VARIANCE = 1 / 3
+
+_SAMPLES_PER_SIGMA = 1.1
+"""Samples that are kept per standard deviation of the blur: what lies beyond their
+Nyquist frequency has been damped to 2 %."""
+
+
 def prepare(scan: Scan, partner: Scan, sigma_mm: float, array: NDArray[Any] | None = None) -> Image:
     """Blur a scan as its partner is blurred and by a Gaussian, and place it.
 
     The partner's voxel size along each axis is applied to this scan (and, in
     the partner's own preparation, the reverse), so that both end with the same
-    point spread however thick the slices of one of them are. What is already
-    smoother than needed is not blurred again: ``sigma_mm`` is the total.
+    point spread however thick the slices of one of them are. ``sigma_mm`` is the
+    width of the common Gaussian.
 
     Parameters
     ----------
@@ -133,11 +147,17 @@ def prepare(scan: Scan, partner: Scan, sigma_mm: float, array: NDArray[Any] | No
         Voxels to use in place of the scan's own.
     """
     grid = scan.volume.grid
-    data = np.asarray(scan.volume.array if array is None else array, dtype=np.float32)
+    data = scan.volume.array if array is None else array
     blur_of_partner = widths_along(partner.volume.grid, grid.direction)
-    sigma_index = np.sqrt(blur_of_partner**2 + sigma_mm**2) / grid.spacing
-    for axis, s in zip((2, 1, 0), sigma_index, strict=True):
-        data = gaussian_filter1d(data, float(s), axis=axis, mode="nearest", truncate=3.0)
-    coefficients = spline_filter(data, order=3, output=np.float32, mode="mirror")
-    T = grid.T_index_lps @ np.linalg.inv(scan.acquisition.T_scanner_patient)
-    return Image(coefficients, T)
+    sigma = np.sqrt(blur_of_partner**2 + sigma_mm**2) / grid.spacing
+    stride = np.maximum(1, np.floor(sigma / _SAMPLES_PER_SIGMA)).astype(int)
+    direct = (sigma / stride) ** 2 >= DIRECT_VARIANCE
+    gaussian = np.sqrt(sigma**2 - np.where(direct, _SPLINE_VARIANCE * stride**2, 0.0))
+    coefficients, kept = blur(
+        data, tuple(map(float, gaussian[::-1])), tuple(map(int, stride[::-1]))
+    )
+    for axis in np.flatnonzero(~direct):
+        coefficients = spline_filter1d(
+            coefficients, order=3, axis=2 - int(axis), output=np.float32, mode="mirror"
+        )
+    return Image(coefficients, index_of_kept(kept) @ index_of_scanner(scan))

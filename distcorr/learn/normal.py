@@ -9,11 +9,13 @@ shown point), a true scan none; see :mod:`distcorr.acquisition` for why.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import ssyrk
 
 from distcorr.acquisition import Acquisition
 from distcorr.field import HarmonicBasis, ScannerField
@@ -57,13 +59,6 @@ class Normal:
     matrix: Array
     vector: Array
 
-    def __add__(self, other: Normal) -> Normal:
-        return Normal(self.matrix + other.matrix, self.vector + other.vector)
-
-    def scaled(self, factor: float) -> Normal:
-        """Return both terms times ``factor``."""
-        return Normal(self.matrix * factor, self.vector * factor)
-
 
 def probes_of(
     acquisition: Acquisition,
@@ -100,22 +95,21 @@ def probes_of(
 def accumulate(
     basis: HarmonicBasis,
     probes: list[Probe],
-    rigid_rows: Array,
-    residual: Float32,
-    weight: Float32,
-    blocks: list[NDArray[np.intp]],
+    by_motion: Array,
+    residual: Array,
+    blocks: Sequence[NDArray[np.intp]],
 ) -> tuple[Normal, Array]:
-    """Sum the normal equations of one subject's residuals.
+    """Sum the normal equations of residuals of unit variance of one subject.
 
     Parameters
     ----------
     basis : HarmonicBasis
     probes : list of Probe
         Each with m rows.
-    rigid_rows : ndarray, shape (m, 6)
+    by_motion : ndarray, shape (m, 6)
         Derivative of the residuals by this subject's motion.
-    residual, weight : ndarray of float32, shape (m,)
-    blocks : list of ndarray of int
+    residual : ndarray, shape (m,)
+    blocks : sequence of ndarray of int
         Partition of the rows into regions of space.
 
     Returns
@@ -125,26 +119,34 @@ def accumulate(
     gradients : ndarray, shape (blocks, unknowns)
         The share of each region in the vector.
     """
-    k = basis.size
-    own = 3 * k + PARAMETERS
+    own = 3 * basis.size + PARAMETERS
     matrix = np.zeros((own, own))
     gradients = []
     for together in _chunks(blocks):
         rows = np.concatenate(together)
-        root = np.sqrt(weight[rows])
-        X = np.zeros((len(rows), own), np.float32)
-        for probe in probes:
-            basis.add_rows(probe.points[rows], probe.vectors[rows] * root[:, None], X)
-        X[:, 3 * k :] = rigid_rows[rows] * root[:, None]
-        matrix += X.T @ X
-        e = residual[rows] * root
+        X = design(basis, probes, by_motion, rows)
+        matrix += ssyrk(1.0, X.T, lower=True)
+        e = residual[rows].astype(np.float32)
         ends = np.cumsum([len(block) for block in together])
         gradients += [-(e[a:b] @ X[a:b]) for a, b in pairwise([0, *ends])]
-    stacked = np.array(gradients, dtype=np.float64)
+    stacked = np.array(gradients, dtype=np.float64).reshape(-1, own)
+    matrix += np.tril(matrix, -1).T
     return Normal(matrix, stacked.sum(axis=0)), stacked
 
 
-def _chunks(blocks: list[NDArray[np.intp]]) -> list[list[NDArray[np.intp]]]:
+def design(
+    basis: HarmonicBasis, probes: Sequence[Probe], by_motion: Array, rows: NDArray[np.intp]
+) -> Float32:
+    """Write the derivatives of some residuals by field and motion, shape (rows, unknowns)."""
+    k3 = 3 * basis.size
+    X = np.zeros((len(rows), k3 + PARAMETERS), np.float32)
+    for probe in probes:
+        basis.add_rows(probe.points[rows], probe.vectors[rows], X)
+    X[:, k3:] = by_motion[rows]
+    return X
+
+
+def _chunks(blocks: Sequence[NDArray[np.intp]]) -> list[list[NDArray[np.intp]]]:
     """Group regions into chunks of about ``_CHUNK`` rows."""
     chunks: list[list[NDArray[np.intp]]] = [[]]
     rows = 0

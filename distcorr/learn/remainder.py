@@ -22,10 +22,11 @@ from scipy.linalg.lapack import dpotri
 
 from distcorr.field import Lattice
 from distcorr.learn.bending import smoothness_precision
-from distcorr.learn.normal import Probe
-from distcorr.learn.pair import PairLevel, View
+from distcorr.learn.cubes import Cubes
+from distcorr.learn.normal import design
 from distcorr.learn.rigid import PARAMETERS
 from distcorr.learn.state import State
+from distcorr.learn.view import Rows
 
 Array = NDArray[np.float64]
 
@@ -38,9 +39,6 @@ MIN_GAIN = 0.01
 GAUGE_SD_MM = 1e-3
 """Width to which the remainder's value and slope (over one node distance) are held
 to zero at the isocentre: there the coil is calibrated and D has neither."""
-
-MAX_ROWS = 100_000
-"""Residuals of one subject that take part; a regular subset is weighted up."""
 
 BODY_MARGIN_MM = 20.0
 
@@ -68,17 +66,15 @@ class Remainder:
     gains: dict[float, tuple[float, ...]]
 
 
-def fit_remainder(
-    state: State, levels: Sequence[PairLevel], views: Sequence[View], spacing_mm: float
-) -> tuple[State, Remainder]:
+def fit_remainder(state: State, rows: Sequence[Rows], spacing_mm: float) -> tuple[State, Remainder]:
     """Fit the remainder, and the harmonics and motions with it.
 
     Parameters
     ----------
     state : State
         Converged harmonics and motions.
-    levels, views : sequence
-        The finest level and its comparison at ``state``.
+    rows : sequence of Rows
+        What each subject's pair says at ``state``.
     spacing_mm : float
         Node distance of the remainder's lattice.
 
@@ -88,16 +84,14 @@ def fit_remainder(
         With harmonics, motions and covariance of the joint fit.
     remainder : Remainder
     """
-    everywhere = np.concatenate([level.points for level in levels])
+    everywhere = np.concatenate([one.points for one in rows])
     lattice = Lattice.covering(
         everywhere.min(axis=0) - BODY_MARGIN_MM, everywhere.max(axis=0) + BODY_MARGIN_MM, spacing_mm
     )
     none = Remainder(lattice, np.zeros(lattice.coefficients.shape), 0.0, {})
-    if len(levels) < 2:
+    if len(rows) < 2:
         return state, none
-    parts = [
-        _normal_equations(state, levels, views, lattice, subject) for subject in range(len(levels))
-    ]
+    parts = [_normal_equations(state, rows, lattice, subject) for subject in range(len(rows))]
     unit = _remainder_precision(lattice)
     scores = {
         tau: [_score(state, parts, left_out, unit, tau) for left_out in range(len(parts))]
@@ -210,75 +204,56 @@ def weights_at(
 
 
 def _normal_equations(
-    state: State,
-    levels: Sequence[PairLevel],
-    views: Sequence[View],
-    lattice: Lattice,
-    subject: int,
+    state: State, rows: Sequence[Rows], lattice: Lattice, subject: int
 ) -> tuple[Array, Array]:
     """Sum one subject's normal equations of all unknowns, lattice last."""
     known = 3 * state.prior.basis.size
-    nodes = int(np.prod(lattice.nodes))
-    first = known + PARAMETERS * len(levels)
-    A = np.zeros((first + 3 * nodes, first + 3 * nodes))
-    b = np.zeros(len(A))
-    view = views[subject]
-    used = np.flatnonzero(view.comparison.weight)
-    stride = max(1, int(np.ceil(len(used) / MAX_ROWS)))
-    used = used[::stride]
-    root = np.sqrt(view.comparison.weight[used] * stride)
-    X = np.zeros((len(used), known + PARAMETERS), np.float32)
-    for probe in view.probes:
-        state.prior.basis.add_rows(probe.points[used], probe.vectors[used] * root[:, None], X)
-    X[:, known:] = view.rigid_rows[used] * root[:, None]
+    first = known + PARAMETERS * len(rows)
+    own = rows[subject]
+    everything = np.arange(len(own.residual))
+    X = design(state.prior.basis, own.probes, own.by_motion, everything)
     columns = np.r_[0:known, known + PARAMETERS * subject : known + PARAMETERS * (subject + 1)]
-    e = view.comparison.residual[used] * root
+    unknowns = first + 3 * int(np.prod(lattice.nodes))
+    A, b = np.zeros((unknowns, unknowns)), np.zeros(unknowns)
     A[np.ix_(columns, columns)] += X.T @ X
-    b[columns] -= X.T @ e
-    _add_lattice(A, b, view.probes, used, root, X, e, columns, lattice, first)
+    b[columns] -= X.T @ own.residual
+    for members in Cubes.of(own.probes[0].points, float(lattice.spacing[0])).members():
+        nodes, Z = _lattice_rows(own, members, lattice)
+        where = (first + int(np.prod(lattice.nodes)) * np.arange(3)[:, None] + nodes).reshape(-1)
+        A[np.ix_(where, where)] += Z.T @ Z
+        cross = X[members].T @ Z
+        A[np.ix_(columns, where)] += cross
+        A[np.ix_(where, columns)] += cross.T
+        b[where] -= Z.T @ own.residual[members]
     return A, b
 
 
-def _add_lattice(
-    A: Array,
-    b: Array,
-    probes: Sequence[Probe],
-    used: NDArray[np.intp],
-    root: NDArray[np.floating],
-    X: NDArray[np.float32],
-    e: NDArray[np.floating],
-    columns: NDArray[np.intp],
-    lattice: Lattice,
-    first: int,
-) -> None:
-    """Add the remainder's rows, cell of the first probe by cell.
+def _lattice_rows(
+    own: Rows, members: NDArray[np.intp], lattice: Lattice
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Write the derivatives of some residuals by the lattice.
 
     Probes of one residual lie within millimetres of each other; where they fall
     into neighbouring cells, their nodes are simply united.
+
+    Returns
+    -------
+    nodes : ndarray of int, shape (n,)
+    rows : ndarray of float32, shape (members, 3 n)
+        Component slowest.
     """
-    nodes = int(np.prod(lattice.nodes))
-    cell = np.floor((probes[0].points[used] - lattice.origin) / lattice.spacing).astype(np.intp)
-    flat = (cell[:, 2] * 4096 + cell[:, 1]) * 4096 + cell[:, 0]
-    order = np.argsort(flat, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(flat[order])) + 1):
-        parts = [weights_at(lattice, probe.points[used[rows]]) for probe in probes]
-        united = np.unique(np.concatenate([index for index, _, _ in parts]))
-        Y = np.zeros((len(rows), 3, len(united)), np.float32)
-        line = np.arange(len(rows))[:, None] * len(united)
-        for probe, (index, weights, inside) in zip(probes, parts, strict=True):
-            at = (line + np.searchsorted(united, index)).reshape(-1)
-            vectors = probe.vectors[used[rows]] * (root[rows] * inside)[:, None]
-            for a in range(3):
-                values = (vectors[:, a, None] * weights).reshape(-1)
-                summed = np.bincount(at, values, len(rows) * len(united))
-                Y[:, a] += summed.reshape(len(rows), -1)
-        Z = Y.reshape(len(rows), -1)
-        where = (first + nodes * np.arange(3)[:, None] + united).reshape(-1)
-        A[np.ix_(where, where)] += Z.T @ Z
-        cross = X[rows].T @ Z
-        A[np.ix_(columns, where)] += cross
-        A[np.ix_(where, columns)] += cross.T
-        b[where] -= Z.T @ e[rows]
+    parts = [weights_at(lattice, probe.points[members]) for probe in own.probes]
+    nodes = np.unique(np.concatenate([index for index, _, _ in parts]))
+    Y = np.zeros((len(members), 3, len(nodes)), np.float32)
+    line = np.arange(len(members))[:, None] * len(nodes)
+    for probe, (index, weights, inside) in zip(own.probes, parts, strict=True):
+        at = (line + np.searchsorted(nodes, index)).reshape(-1)
+        vectors = probe.vectors[members] * inside[:, None]
+        for a in range(3):
+            values = (vectors[:, a, None] * weights).reshape(-1)
+            summed = np.bincount(at, values, len(members) * len(nodes))
+            Y[:, a] += summed.reshape(len(members), -1)
+    return nodes, Y.reshape(len(members), -1)
 
 
 def _sd_at_nodes(covariance: Array, lattice: Lattice) -> Array:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from distcorr.learn.pair import View
+from distcorr.learn.similarity import Comparison
 
 MAD_TO_SD = 1.4826
 """Ratio of standard deviation to median absolute deviation of a normal variable."""
@@ -32,9 +32,8 @@ class Agreement:
     correlation: float
 
 
-def agreement(view: View) -> Agreement:
+def agreement(found: Comparison) -> Agreement:
     """Measure the agreement of a pair from its comparison."""
-    found = view.comparison
     used = found.weight > 0
     if not used.any():
         return Agreement(0, 1.0, 0.0)

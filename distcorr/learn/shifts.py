@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from distcorr.learn.pair import View
+from distcorr.learn.similarity import Comparison
 
 Array = NDArray[np.float64]
 
@@ -45,12 +45,12 @@ class Shifts:
         return float(self.length.mean()) if len(self.length) else None
 
 
-def local_shifts(view: View, points: Array, step_mm: float, correlated: float) -> Shifts:
+def local_shifts(found: Comparison, points: Array, step_mm: float, correlated: float) -> Shifts:
     """Estimate the shift of each block of a pair.
 
     Parameters
     ----------
-    view : View
+    found : Comparison
     points : ndarray, shape (m, 3)
         Sample points, scanner frame, mm.
     step_mm : float
@@ -58,7 +58,6 @@ def local_shifts(view: View, points: Array, step_mm: float, correlated: float) -
     correlated : float
         Number of neighbouring residuals that count as one.
     """
-    found = view.comparison
     used = np.flatnonzero(found.weight)
     cell = np.floor(points[used] / BLOCK_MM).astype(np.intp)
     _, block, count = np.unique(cell, axis=0, return_inverse=True, return_counts=True)

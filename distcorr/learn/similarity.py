@@ -11,12 +11,12 @@ overstated.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
+
+from distcorr.learn.windows import Windows
 
 Float32 = NDArray[np.float32]
 
@@ -66,51 +66,6 @@ class Comparison:
     contrast: Float32
 
 
-class Windows:
-    """Window means on a dense grid of which only some points are measured.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Shape (z, y, x) of the dense grid.
-    where : ndarray of int, shape (m,)
-        Flat indices of the sample points.
-    valid : ndarray of bool, shape (m,)
-        Which samples are measured in both images.
-    half_width : int
-        Half the window's width in grid steps; the window is the twofold box of
-        that half width, close to a Gaussian.
-    """
-
-    def __init__(
-        self,
-        shape: tuple[int, int, int],
-        where: NDArray[np.intp],
-        valid: NDArray[np.bool_],
-        half_width: int,
-    ) -> None:
-        self._shape = shape
-        self._where = where
-        self._valid = valid
-        self._width = 2 * half_width + 1
-        self.share = self._mean_of(np.ones(len(where), np.float32))
-
-    def means(self, *values: Float32) -> list[Float32]:
-        """Window means over the measured samples, each of shape (m,)."""
-        with ThreadPoolExecutor() as pool:
-            sums = list(pool.map(self._mean_of, values))
-        share = np.maximum(self.share, 1e-6)
-        return [np.asarray(s / share, dtype=np.float32) for s in sums]
-
-    def _mean_of(self, values: Float32) -> Float32:
-        dense = np.zeros(self._shape, np.float32)
-        dense.reshape(-1)[self._where] = np.where(self._valid, values, 0)
-        for axis in range(3):
-            for _ in range(2):
-                dense = uniform_filter1d(dense, self._width, axis=axis, mode="constant")
-        return np.asarray(dense.reshape(-1)[self._where], dtype=np.float32)
-
-
 def compare(
     windows: Windows,
     valid: NDArray[np.bool_],
@@ -130,6 +85,9 @@ def compare(
     axial_gradient, coronal_gradient : ndarray of float32, shape (m, 3)
         Their gradients by a true displacement, axial-time scanner frame, 1/mm.
     """
+    # Squares of centred values keep their digits in single precision.
+    axial = axial - np.float32(axial[valid].mean() if valid.any() else 0)
+    coronal = coronal - np.float32(coronal[valid].mean() if valid.any() else 0)
     a_mean, c_mean, aa, cc, ac = windows.means(
         axial, coronal, axial * axial, coronal * coronal, axial * coronal
     )

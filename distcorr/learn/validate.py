@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from distcorr.correction import LeaveOneOutRow
 from distcorr.errors import Code, DistcorrError
+from distcorr.learn.body import find_body
 from distcorr.learn.estimate import (
     SKIN_MARGIN_MM,
     FitResult,
@@ -20,7 +21,7 @@ from distcorr.learn.estimate import (
 )
 from distcorr.learn.figures import SHELLS_MM
 from distcorr.learn.fit import Progress
-from distcorr.learn.pair import Reference, find_body
+from distcorr.learn.pair import Reference
 from distcorr.learn.settings import FitSettings
 from distcorr.learn.shifts import Shifts
 

@@ -12,7 +12,8 @@ from distcorr.facts import VendorState
 from distcorr.field import HarmonicField, Lattice, LatticeField
 from distcorr.learn import Reference
 from distcorr.learn.align import align, find_motion
-from distcorr.learn.pair import PairLevel, build_level, find_body
+from distcorr.learn.body import find_body
+from distcorr.learn.pair import PairLevel, build_level
 from distcorr.learn.rigid import Motion
 from distcorr.phantom.pairs import AnatomyKind, SimulatedPair, subject
 from distcorr.phantom.scanner import acquire

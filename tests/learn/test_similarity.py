@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from distcorr.learn.similarity import Comparison, Windows, compare
+from distcorr.learn.similarity import Comparison, compare
+from distcorr.learn.windows import Windows
 
 SHAPE = (16, 18, 20)
 ALL = np.ones(int(np.prod(SHAPE)), bool)

@@ -1,0 +1,206 @@
+"""A pair seen through the current field, and what it says in few rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from distcorr.acquisition import Acquisition
+from distcorr.field import ScannerField
+from distcorr.learn.normal import Probe, probes_of
+from distcorr.learn.pair import PairLevel
+from distcorr.learn.rigid import Motion
+from distcorr.learn.similarity import Comparison, compare
+from distcorr.learn.windows import Windows
+from distcorr.space import transform_points
+from distcorr.space.linear import solve3
+
+Array = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+
+_TINY = 1e-30
+
+
+def look(level: PairLevel, field: ScannerField, motion: Motion) -> Comparison:
+    """Compare both scans of a pair at the sample points.
+
+    Parameters
+    ----------
+    level : PairLevel
+    field : ScannerField
+        Current estimate of D.
+    motion : Motion
+        Current estimate of the subject's motion.
+    """
+    pose = Pose.of(level, motion)
+    a, grad_a, in_a = level.axial.sample(pose.axial.true_to_shown(field, level.points))
+    moved = transform_points(pose.T_coronal_axial, level.points)
+    c, grad_c, in_c = level.coronal.sample(pose.coronal.true_to_shown(field, moved))
+    slopes_a, slopes_c = pose.slopes(field, level.cubes.centres)
+    _turn(grad_a, slopes_a, level.cubes.of_point)
+    _turn(grad_c, slopes_c, level.cubes.of_point)
+    valid = in_a & in_c
+    windows = Windows(level.shape, level.where, valid, level.half_width)
+    return compare(windows, valid, a, c, grad_a, grad_c)
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """Both maps of a pair and the way from one scan's time to the other's.
+
+    Attributes
+    ----------
+    axial, coronal : Acquisition
+    motion : Motion
+    T_coronal_axial : ndarray, shape (4, 4)
+        Scanner frame at axial time to that at coronal time, the subject's motion included.
+    """
+
+    axial: Acquisition
+    coronal: Acquisition
+    motion: Motion
+    T_coronal_axial: Array
+
+    @classmethod
+    def of(cls, level: PairLevel, motion: Motion) -> Pose:
+        """Build the pose of a pair."""
+        reference = level.reference
+        return cls(
+            reference.axial.acquisition,
+            reference.coronal.acquisition,
+            motion,
+            motion.matrix @ level.nominal_T_coronal_axial(),
+        )
+
+    def slopes(self, field: ScannerField, points: Array) -> tuple[Array, Array]:
+        """Differentiate where either scan shows tissue by its true place at axial time.
+
+        Parameters
+        ----------
+        field : ScannerField
+        points : ndarray, shape (m, 3)
+            True places at axial time, scanner frame, mm.
+
+        Returns
+        -------
+        tuple of ndarray, shape (m, 3, 3)
+            For the axial and the coronal scan.
+        """
+        moved = transform_points(self.T_coronal_axial, points)
+        of_axial = self.axial.jacobian(field, points, self.axial.true_to_shown(field, points))
+        of_coronal = self.coronal.jacobian(field, moved, self.coronal.true_to_shown(field, moved))
+        return np.array(of_axial), np.asarray(of_coronal @ self.T_coronal_axial[:3, :3])
+
+
+@njit(cache=True, parallel=True)
+def _turn(gradients, slopes, cube):  # type: ignore[no-untyped-def]
+    """Turn gradients by shown place into gradients by true place, J^T g, in place."""
+    for p in prange(gradients.shape[0]):
+        J = slopes[cube[p]]
+        x, y, z = gradients[p, 0], gradients[p, 1], gradients[p, 2]
+        for b in range(3):
+            gradients[p, b] = J[0, b] * x + J[1, b] * y + J[2, b] * z
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Residuals of unit variance with their derivatives.
+
+    Attributes
+    ----------
+    points : ndarray, shape (n, 3)
+        True places at axial time, scanner frame, mm.
+    residual : ndarray, shape (n,)
+    probes : list of Probe
+        Derivatives by the field, n rows each.
+    by_motion : ndarray, shape (n, 6)
+        Derivatives by the subject's motion.
+    """
+
+    points: Array
+    residual: Array
+    probes: list[Probe]
+    by_motion: Array
+
+
+def rows_of(level: PairLevel, seen: Comparison, field: ScannerField, motion: Motion) -> Rows:
+    """Condense a comparison to three rows for each cube.
+
+    Within a cube the derivatives of all residuals by the unknowns are their own
+    gradient g times one and the same smooth matrix. The sums over a cube of
+    w g g^T and of w g e are therefore all that the normal equations need, and
+    three rows reproduce them.
+
+    Parameters
+    ----------
+    level : PairLevel
+    seen : Comparison
+        At the level's points.
+    field : ScannerField
+    motion : Motion
+    """
+    gradients, residuals = _condensed(level, seen)
+    gradient = gradients.reshape(-1, 3)
+    points = np.repeat(_centroids(level, seen), 3, axis=0)
+    pose = Pose.of(level, motion)
+    moved = transform_points(pose.T_coronal_axial, points)
+    by_coronal = gradient @ pose.T_coronal_axial[:3, :3].T
+    shown_a = pose.axial.true_to_shown(field, points)
+    shown_c = pose.coronal.true_to_shown(field, moved)
+    probes = probes_of(pose.coronal, field, moved, shown_c, by_coronal)
+    probes += probes_of(pose.axial, field, points, shown_a, -gradient)
+    return Rows(points, residuals.reshape(-1), probes, motion.rows(moved, by_coronal))
+
+
+RIDGE = 1e-7
+"""Share of the strongest cube's information that is added to all, so that each has a
+Cholesky factor; far below what any prior adds."""
+
+
+def _condensed(level: PairLevel, seen: Comparison) -> tuple[Array, Array]:
+    """Return three rows for each cube: gradients (count, 3, 3) and residuals (count, 3)."""
+    cubes = level.cubes
+    sums = np.zeros((cubes.count, 9))
+    _add_moments(cubes.of_point, seen.gradient, seen.residual, seen.weight, sums)
+    information = sums[:, [0, 1, 2, 1, 3, 4, 2, 4, 5]].reshape(-1, 3, 3)
+    strongest = float(np.trace(information, axis1=1, axis2=2).max(initial=0.0))
+    factor: Array = np.linalg.cholesky(information + (RIDGE * strongest + _TINY) * np.eye(3))
+    return np.swapaxes(factor, 1, 2), solve3(factor, sums[:, 6:])
+
+
+def _centroids(level: PairLevel, seen: Comparison) -> Array:
+    """Find the centres of each cube's information, shape (count, 3), mm."""
+    cubes = level.cubes
+    strength = seen.weight * (seen.gradient**2).sum(axis=1)
+    total = np.bincount(cubes.of_point, strength, cubes.count)
+    sums = [
+        np.bincount(cubes.of_point, strength * level.points[:, a], cubes.count) for a in range(3)
+    ]
+    return np.where(
+        total[:, None] > 0,
+        np.stack(sums, axis=1) / np.where(total > 0, total, 1.0)[:, None],
+        cubes.centres,
+    )
+
+
+@njit(cache=True)
+def _add_moments(cube, gradient, residual, weight, sums):  # type: ignore[no-untyped-def]
+    for p in range(cube.shape[0]):
+        w = weight[p]
+        if w == 0.0:
+            continue
+        row = sums[cube[p]]
+        x, y, z = gradient[p, 0], gradient[p, 1], gradient[p, 2]
+        row[0] += w * x * x
+        row[1] += w * x * y
+        row[2] += w * x * z
+        row[3] += w * y * y
+        row[4] += w * y * z
+        row[5] += w * z * z
+        e = w * residual[p]
+        row[6] += x * e
+        row[7] += y * e
+        row[8] += z * e
