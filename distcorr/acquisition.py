@@ -144,6 +144,15 @@ class Acquisition:
         )
         return flat.reshape(*true.shape, 3)
 
+    def stretch(self, field: ScannerField, true_scanner: Array, shown_scanner: Array) -> Array:
+        """Return the determinant of ds/dr, shape (...,): shown volume per true volume.
+
+        Tissue that is squeezed looks brighter by its inverse.
+        """
+        if self.shows_truth:
+            return np.ones(np.shape(true_scanner)[:-1])
+        return np.asarray(np.linalg.det(self.jacobian(field, true_scanner, shown_scanner)))
+
     def _in_patient(self, mapping, field: ScannerField, points_lps: ArrayLike) -> Array:  # type: ignore[no-untyped-def]
         moved = mapping(field, transform_points(self.T_scanner_patient, points_lps))
         return transform_points(np.linalg.inv(self.T_scanner_patient), moved)

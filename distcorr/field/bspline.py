@@ -175,6 +175,19 @@ def cubic_slopes(t, w):  # type: ignore[no-untyped-def]
     w[3] = 0.5 * t * t
 
 
+@njit(cache=True, inline="always")
+def cubic_bend(t, which):  # type: ignore[no-untyped-def]
+    """Return the second derivative of one of the four weights by ``t``."""
+    o = 1.0 - t
+    if which == 0:
+        return o
+    if which == 1:
+        return t - 2.0 * o
+    if which == 2:
+        return o - 2.0 * t
+    return t
+
+
 @njit(cache=True)
 def cell_of(u, n):  # type: ignore[no-untyped-def]
     """First of the four nodes that act at lattice coordinate ``u``; -1 if outside."""

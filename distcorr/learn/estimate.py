@@ -16,7 +16,7 @@ from distcorr.learn.align import align
 from distcorr.learn.body import Body, find_body, intensity_range
 from distcorr.learn.fit import Progress, fit_harmonics, lattice_of, schedule, voxel_mm
 from distcorr.learn.guards import require_agreement, require_convergence
-from distcorr.learn.pair import PairLevel, Reference, build_level
+from distcorr.learn.pair import PairLevel, Reference, build_level, subjects_of
 from distcorr.learn.remainder import Remainder, fit_remainder
 from distcorr.learn.residual import Agreement, agreement
 from distcorr.learn.revealed import Gain, gain_of, refuse_if_nothing
@@ -152,7 +152,8 @@ def _learn(references: Sequence[Reference], settings: FitSettings, tell: Progres
     bodies = [find_body(r.axial, margin_mm=SKIN_MARGIN_MM) for r in references]
     for r in references:
         intensity_range(r.coronal)  # refuses an image without contrast
-    start = State.initial_for(settings.max_degree, [np.zeros(3)] * len(references))
+    subjects = subjects_of(references)
+    start = State.initial_for(settings.max_degree, [np.zeros(3)] * (max(subjects) + 1))
     refuse_if_nothing(references, _gain(references, bodies, start, settings))
     fit = fit_harmonics(references, bodies, settings, lambda text, share: tell(text, 0.8 * share))
     require_convergence(fit)
@@ -169,11 +170,11 @@ def _learn(references: Sequence[Reference], settings: FitSettings, tell: Progres
     outcomes = tuple(
         _outcome(
             comparison_level(reference, body),
-            motion,
+            state.motions[subject],
             LatticeField(supported.lattice),
             _nothing(layout.lattice),
         )
-        for reference, body, motion in zip(references, bodies, state.motions, strict=True)
+        for reference, body, subject in zip(references, bodies, subjects, strict=True)
     )
     for outcome in outcomes:
         require_agreement(outcome.id, outcome.after.agreement)
@@ -205,7 +206,8 @@ def _gain(
 ) -> Gain:
     field = lattice_of(state.harmonics, settings)
     points = [body.points() for body in bodies]
-    return gain_of(references, points, state.motions, field, state.prior)
+    motions = [state.motions[subject] for subject in subjects_of(references)]
+    return gain_of(references, points, motions, field, state.prior)
 
 
 def _with_remainder(layout: LatticeField, remainder: Remainder) -> LatticeField:

@@ -18,11 +18,11 @@ from scipy.linalg import cho_factor, cho_solve
 
 from distcorr.errors import Code, DistcorrError
 from distcorr.field import HarmonicField, Lattice, LatticeField
-from distcorr.learn.align import find_motion
+from distcorr.learn.align import ALIGNMENT_RADIUS_MM, find_motion
 from distcorr.learn.body import Body
 from distcorr.learn.cubes import Cubes
 from distcorr.learn.normal import Normal, accumulate, embed
-from distcorr.learn.pair import PairLevel, Reference, build_level
+from distcorr.learn.pair import PairLevel, Reference, build_level, subjects_of
 from distcorr.learn.settings import FitSettings
 from distcorr.learn.state import State
 from distcorr.learn.view import Rows, look, rows_of
@@ -70,7 +70,7 @@ def schedule(voxel_mm: float) -> list[Stage]:
     return [
         Stage("coarse", 6.0, max(v, 5.0), 20.0, 8, 0.3),
         Stage("middle", 3.0, max(v, 4.0), 12.0, 8, 0.15),
-        Stage("fine", max(0.75 * v, 1.0), max(v, 2.0), 10.0, 6, 0.03),
+        Stage("fine", max(0.5 * v, 0.75), max(v, 2.0), max(8.0, 3.0 * v), 6, 0.02),
     ]
 
 
@@ -154,10 +154,12 @@ def fit_harmonics(
 
 def _rows(state: State, levels: Sequence[PairLevel], settings: FitSettings) -> list[Rows]:
     field = lattice_of(state.harmonics, settings)
-    return [
-        rows_of(level, look(level, field, motion), field, motion)
-        for level, motion in zip(levels, state.motions, strict=True)
-    ]
+    subjects = subjects_of([level.reference for level in levels])
+    rows = []
+    for level, subject in zip(levels, subjects, strict=True):
+        motion = state.motions[subject]
+        rows.append(rows_of(level, look(level, field, motion), field, motion, subject))
+    return rows
 
 
 ALIGNMENT = Stage("alignment", 6.0, 8.0, 24.0, 0, 0.0)
@@ -170,15 +172,26 @@ def _aligned(
     levels: list[PairLevel],
     settings: FitSettings,
 ) -> State:
-    """Start from each pair's rigid alignment near the isocentre, without a field."""
-    start = State.initial_for(settings.max_degree, [_centre(level) for level in levels])
-    nothing = lattice_of(start.harmonics, settings)
+    """Start from each subject's rigid alignment near the isocentre, without a field."""
     a = ALIGNMENT
-    motions = tuple(
-        find_motion(build_level(r, body, a.sigma_mm, a.step_mm, a.window_mm), nothing, motion)
-        for r, body, motion in zip(references, bodies, start.motions, strict=True)
-    )
-    return replace(start, motions=motions)
+    chosen = _most_central(levels)
+    start = State.initial_for(settings.max_degree, [_centre(levels[i]) for i in chosen])
+    nothing = lattice_of(start.harmonics, settings)
+    motions = []
+    for i, motion in zip(chosen, start.motions, strict=True):
+        level = build_level(references[i], bodies[i], a.sigma_mm, a.step_mm, a.window_mm)
+        motions.append(find_motion(level, nothing, motion))
+    return replace(start, motions=tuple(motions))
+
+
+def _most_central(levels: Sequence[PairLevel]) -> list[int]:
+    """Choose for each subject the station that shows most of it near the isocentre."""
+    subjects = subjects_of([level.reference for level in levels])
+    near = [int((np.linalg.norm(lv.points, axis=1) < ALIGNMENT_RADIUS_MM).sum()) for lv in levels]
+    return [
+        max((i for i, s in enumerate(subjects) if s == subject), key=near.__getitem__)
+        for subject in range(max(subjects) + 1)
+    ]
 
 
 def voxel_mm(reference: Reference) -> float:
@@ -275,12 +288,12 @@ def normal_of(state: State, rows: Sequence[Rows]) -> tuple[Normal, float]:
         predict, so that information can be divided by it.
     """
     parts = []
-    for s, one in enumerate(rows):
+    for one in rows:
         blocks = Cubes.of(one.points, BLOCK_MM).members()
         own, gradients = accumulate(
             state.prior.basis, one.probes, one.by_motion, one.residual, blocks
         )
-        parts.append(embed(own, gradients, s, len(rows)))
+        parts.append(embed(own, gradients, one.subject, len(state.motions)))
     total = Normal(
         np.sum([own.matrix for own, _ in parts], axis=0),
         np.sum([own.vector for own, _ in parts], axis=0),

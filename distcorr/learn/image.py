@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import spline_filter1d
 
 from distcorr.acquisition import Scan
-from distcorr.field.bspline import cell_of, cubic_slopes, cubic_weights
+from distcorr.field.bspline import cell_of, cubic_bend, cubic_slopes, cubic_weights
 from distcorr.learn.blur import blur
 from distcorr.learn.body import index_of_kept, index_of_scanner
 from distcorr.space import Grid
@@ -32,18 +32,30 @@ class Image:
     coefficients : ndarray of float32, shape (k, j, i)
     T_index_scanner : ndarray, shape (4, 4)
         From scanner frame (mm) to index coordinates (i, j, k).
+    spread : ndarray, shape (3, 3)
+        Covariance of the point spread: that of the voxels and what was added to
+        it, scanner frame, mm^2.
     """
 
     coefficients: Float32
     T_index_scanner: Array
+    spread: Array
 
-    def sample(self, points_scanner: Array) -> tuple[Float32, Float32, NDArray[np.bool_]]:
-        """Evaluate values and gradients.
+    def sample(
+        self, points_scanner: Array, more_spread: Array, region: NDArray[np.intp]
+    ) -> tuple[Float32, Float32, NDArray[np.bool_]]:
+        """Evaluate values and gradients, values with a little more blur.
 
         Parameters
         ----------
         points_scanner : ndarray, shape (m, 3)
             mm.
+        more_spread : ndarray, shape (regions, 3, 3)
+            Covariance by which the point spread shall grow (or shrink, where it
+            is negative) in each region, scanner frame, mm^2. To first order: half
+            its product with the second derivatives.
+        region : ndarray of int, shape (m,)
+            Region of each point.
 
         Returns
         -------
@@ -58,12 +70,16 @@ class Image:
         gradients = np.empty((m, 3), np.float32)
         inside = np.empty(m, np.bool_)
         points = np.ascontiguousarray(points_scanner, dtype=np.float64)
-        _sample(points, self.T_index_scanner, self.coefficients, values, gradients, inside)
+        turn = self.T_index_scanner[:3, :3]
+        half = np.ascontiguousarray(0.5 * turn @ more_spread @ turn.T)
+        _sample(
+            points, self.T_index_scanner, self.coefficients, half, region, values, gradients, inside
+        )
         return values, gradients, inside
 
 
 @njit(cache=True, parallel=True)
-def _sample(points, T, c, values, gradients, inside):  # type: ignore[no-untyped-def]
+def _sample(points, T, c, half_spread, region, values, gradients, inside):  # type: ignore[no-untyped-def]
     nk, nj, ni = c.shape
     for p in prange(points.shape[0]):
         w = np.empty((3, 4))
@@ -81,18 +97,36 @@ def _sample(points, T, c, values, gradients, inside):  # type: ignore[no-untyped
         for axis, f in enumerate((u - i - 1, v - j - 1, t - k - 1)):
             cubic_weights(f, w[axis])
             cubic_slopes(f, d[axis])
+        fi, fj, fk = u - i - 1, v - j - 1, t - k - 1
         total, gi, gj, gk = 0.0, 0.0, 0.0, 0.0
+        ii_, jj_, kk_, ij_, ik_, jk_ = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for kk in range(4):
+            plane, by_i, by_j, by_ii, by_jj, by_ij = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
             for jj in range(4):
                 line = c[k + kk, j + jj]
-                row, slope = 0.0, 0.0
-                for ii in range(4):
-                    row += w[0, ii] * line[i + ii]
-                    slope += d[0, ii] * line[i + ii]
-                total += w[2, kk] * w[1, jj] * row
-                gi += w[2, kk] * w[1, jj] * slope
-                gj += w[2, kk] * d[1, jj] * row
-                gk += d[2, kk] * w[1, jj] * row
+                c0, c1, c2, c3 = line[i], line[i + 1], line[i + 2], line[i + 3]
+                row = w[0, 0] * c0 + w[0, 1] * c1 + w[0, 2] * c2 + w[0, 3] * c3
+                slope = d[0, 0] * c0 + d[0, 1] * c1 + d[0, 2] * c2 + d[0, 3] * c3
+                bend = (1 - fi) * (c0 - 2 * c1 + c2) + fi * (c1 - 2 * c2 + c3)
+                plane += w[1, jj] * row
+                by_i += w[1, jj] * slope
+                by_ii += w[1, jj] * bend
+                by_j += d[1, jj] * row
+                by_ij += d[1, jj] * slope
+                by_jj += cubic_bend(fj, jj) * row
+            total += w[2, kk] * plane
+            gi += w[2, kk] * by_i
+            gj += w[2, kk] * by_j
+            gk += d[2, kk] * plane
+            ii_ += w[2, kk] * by_ii
+            jj_ += w[2, kk] * by_jj
+            ij_ += w[2, kk] * by_ij
+            ik_ += d[2, kk] * by_i
+            jk_ += d[2, kk] * by_j
+            kk_ += cubic_bend(fk, kk) * plane
+        S = half_spread[region[p]]
+        total += S[0, 0] * ii_ + S[1, 1] * jj_ + S[2, 2] * kk_
+        total += 2 * (S[0, 1] * ij_ + S[0, 2] * ik_ + S[1, 2] * jk_)
         values[p] = total
         for a in range(3):
             gradients[p, a] = T[0, a] * gi + T[1, a] * gj + T[2, a] * gk
@@ -160,4 +194,7 @@ def prepare(scan: Scan, partner: Scan, sigma_mm: float, array: NDArray[Any] | No
         coefficients = spline_filter1d(
             coefficients, order=3, axis=2 - int(axis), output=np.float32, mode="mirror"
         )
-    return Image(coefficients, index_of_kept(kept) @ index_of_scanner(scan))
+    voxel = widths_along(grid, grid.direction)
+    to_scanner = scan.acquisition.T_scanner_patient[:3, :3] @ grid.direction
+    spread = to_scanner @ np.diag(voxel**2 + blur_of_partner**2 + sigma_mm**2) @ to_scanner.T
+    return Image(coefficients, index_of_kept(kept) @ index_of_scanner(scan), spread)

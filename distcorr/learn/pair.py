@@ -34,6 +34,9 @@ class Reference:
     Parameters
     ----------
     id : str
+        Of the subject. Axial scans of several table stations are as many
+        references of one id with the same coronal scan: they share the
+        subject's motion.
     axial, coronal : Scan
     mask : ndarray of bool, shape (k, j, i), optional
         On the axial grid; False is left out of the fit (implants, air).
@@ -43,6 +46,12 @@ class Reference:
     axial: Scan
     coronal: Scan
     mask: Bools | None = None
+
+
+def subjects_of(references: Sequence[Reference]) -> list[int]:
+    """Say for each reference which subject it is of, numbered as they first appear."""
+    ids = list(dict.fromkeys(reference.id for reference in references))
+    return [ids.index(reference.id) for reference in references]
 
 
 @dataclass(frozen=True, eq=False)

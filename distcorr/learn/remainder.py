@@ -89,9 +89,10 @@ def fit_remainder(state: State, rows: Sequence[Rows], spacing_mm: float) -> tupl
         everywhere.min(axis=0) - BODY_MARGIN_MM, everywhere.max(axis=0) + BODY_MARGIN_MM, spacing_mm
     )
     none = Remainder(lattice, np.zeros(lattice.coefficients.shape), 0.0, {})
-    if len(rows) < 2:
+    subjects = len(state.motions)
+    if subjects < 2:
         return state, none
-    parts = [_normal_equations(state, rows, lattice, subject) for subject in range(len(rows))]
+    parts = [_normal_equations(state, rows, lattice, subject) for subject in range(subjects)]
     unit = _remainder_precision(lattice)
     scores = {
         tau: [_score(state, parts, left_out, unit, tau) for left_out in range(len(parts))]
@@ -208,23 +209,24 @@ def _normal_equations(
 ) -> tuple[Array, Array]:
     """Sum one subject's normal equations of all unknowns, lattice last."""
     known = 3 * state.prior.basis.size
-    first = known + PARAMETERS * len(rows)
-    own = rows[subject]
-    everything = np.arange(len(own.residual))
-    X = design(state.prior.basis, own.probes, own.by_motion, everything)
+    first = known + PARAMETERS * len(state.motions)
     columns = np.r_[0:known, known + PARAMETERS * subject : known + PARAMETERS * (subject + 1)]
-    unknowns = first + 3 * int(np.prod(lattice.nodes))
-    A, b = np.zeros((unknowns, unknowns)), np.zeros(unknowns)
-    A[np.ix_(columns, columns)] += X.T @ X
-    b[columns] -= X.T @ own.residual
-    for members in Cubes.of(own.probes[0].points, float(lattice.spacing[0])).members():
-        nodes, Z = _lattice_rows(own, members, lattice)
-        where = (first + int(np.prod(lattice.nodes)) * np.arange(3)[:, None] + nodes).reshape(-1)
-        A[np.ix_(where, where)] += Z.T @ Z
-        cross = X[members].T @ Z
-        A[np.ix_(columns, where)] += cross
-        A[np.ix_(where, columns)] += cross.T
-        b[where] -= Z.T @ own.residual[members]
+    nodes = int(np.prod(lattice.nodes))
+    A, b = np.zeros((first + 3 * nodes, first + 3 * nodes)), np.zeros(first + 3 * nodes)
+    for own in rows:
+        if own.subject != subject:
+            continue
+        X = design(state.prior.basis, own.probes, own.by_motion, np.arange(len(own.residual)))
+        A[np.ix_(columns, columns)] += X.T @ X
+        b[columns] -= X.T @ own.residual
+        for members in Cubes.of(own.probes[0].points, float(lattice.spacing[0])).members():
+            acting, Z = _lattice_rows(own, members, lattice)
+            where = (first + nodes * np.arange(3)[:, None] + acting).reshape(-1)
+            A[np.ix_(where, where)] += Z.T @ Z
+            cross = X[members].T @ Z
+            A[np.ix_(columns, where)] += cross
+            A[np.ix_(where, columns)] += cross.T
+            b[where] -= Z.T @ own.residual[members]
     return A, b
 
 

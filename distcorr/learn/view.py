@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from distcorr.acquisition import Acquisition
 from distcorr.field import ScannerField
+from distcorr.learn.image import Image
 from distcorr.learn.normal import Probe, probes_of
 from distcorr.learn.pair import PairLevel
 from distcorr.learn.rigid import Motion
@@ -36,15 +37,42 @@ def look(level: PairLevel, field: ScannerField, motion: Motion) -> Comparison:
         Current estimate of the subject's motion.
     """
     pose = Pose.of(level, motion)
-    a, grad_a, in_a = level.axial.sample(pose.axial.true_to_shown(field, level.points))
-    moved = transform_points(pose.T_coronal_axial, level.points)
-    c, grad_c, in_c = level.coronal.sample(pose.coronal.true_to_shown(field, moved))
+    cube = level.cubes.of_point
     slopes_a, slopes_c = pose.slopes(field, level.cubes.centres)
-    _turn(grad_a, slopes_a, level.cubes.of_point)
-    _turn(grad_c, slopes_c, level.cubes.of_point)
+    missing = _spread(level.coronal, slopes_c) - _spread(level.axial, slopes_a)
+    shown_a = pose.axial.true_to_shown(field, level.points)
+    moved = transform_points(pose.T_coronal_axial, level.points)
+    shown_c = pose.coronal.true_to_shown(field, moved)
+    a, grad_a, in_a = level.axial.sample(shown_a, _carried(0.5 * missing, slopes_a), cube)
+    c, grad_c, in_c = level.coronal.sample(shown_c, _carried(-0.5 * missing, slopes_c), cube)
+    _restore(a, grad_a, slopes_a, pose.axial.stretch(field, level.points, shown_a), cube)
+    _restore(c, grad_c, slopes_c, pose.coronal.stretch(field, moved, shown_c), cube)
     valid = in_a & in_c
     windows = Windows(level.shape, level.where, valid, level.half_width)
     return compare(windows, valid, a, c, grad_a, grad_c)
+
+
+def _spread(image: Image, slopes: Array) -> Array:
+    """Point spread of an image as a covariance by true place, given ds/dr (m, 3, 3)."""
+    inverse = solve3(slopes, np.broadcast_to(np.eye(3), slopes.shape))
+    return np.asarray(inverse @ image.spread @ np.swapaxes(inverse, 1, 2))
+
+
+def _carried(covariance: Array, slopes: Array) -> Array:
+    """Carry a covariance by true place to where an image shows it."""
+    return np.asarray(slopes @ covariance @ np.swapaxes(slopes, 1, 2))
+
+
+@njit(cache=True, parallel=True)
+def _restore(values, gradients, slopes, stretch, cube):  # type: ignore[no-untyped-def]
+    """Undo in place what stretching did to brightness, and take gradients by true place."""
+    for p in prange(gradients.shape[0]):
+        J = slopes[cube[p]]
+        f = stretch[p]
+        values[p] *= f
+        x, y, z = f * gradients[p, 0], f * gradients[p, 1], f * gradients[p, 2]
+        for b in range(3):
+            gradients[p, b] = J[0, b] * x + J[1, b] * y + J[2, b] * z
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,22 +123,14 @@ class Pose:
         return np.array(of_axial), np.asarray(of_coronal @ self.T_coronal_axial[:3, :3])
 
 
-@njit(cache=True, parallel=True)
-def _turn(gradients, slopes, cube):  # type: ignore[no-untyped-def]
-    """Turn gradients by shown place into gradients by true place, J^T g, in place."""
-    for p in prange(gradients.shape[0]):
-        J = slopes[cube[p]]
-        x, y, z = gradients[p, 0], gradients[p, 1], gradients[p, 2]
-        for b in range(3):
-            gradients[p, b] = J[0, b] * x + J[1, b] * y + J[2, b] * z
-
-
 @dataclass(frozen=True, eq=False)
 class Rows:
     """Residuals of unit variance with their derivatives.
 
     Attributes
     ----------
+    subject : int
+        Whose motion they depend on.
     points : ndarray, shape (n, 3)
         True places at axial time, scanner frame, mm.
     residual : ndarray, shape (n,)
@@ -120,13 +140,16 @@ class Rows:
         Derivatives by the subject's motion.
     """
 
+    subject: int
     points: Array
     residual: Array
     probes: list[Probe]
     by_motion: Array
 
 
-def rows_of(level: PairLevel, seen: Comparison, field: ScannerField, motion: Motion) -> Rows:
+def rows_of(
+    level: PairLevel, seen: Comparison, field: ScannerField, motion: Motion, subject: int = 0
+) -> Rows:
     """Condense a comparison to three rows for each cube.
 
     Within a cube the derivatives of all residuals by the unknowns are their own
@@ -141,6 +164,8 @@ def rows_of(level: PairLevel, seen: Comparison, field: ScannerField, motion: Mot
         At the level's points.
     field : ScannerField
     motion : Motion
+    subject : int
+        Number of the subject among those of the fit.
     """
     gradients, residuals = _condensed(level, seen)
     gradient = gradients.reshape(-1, 3)
@@ -152,7 +177,7 @@ def rows_of(level: PairLevel, seen: Comparison, field: ScannerField, motion: Mot
     shown_c = pose.coronal.true_to_shown(field, moved)
     probes = probes_of(pose.coronal, field, moved, shown_c, by_coronal)
     probes += probes_of(pose.axial, field, points, shown_a, -gradient)
-    return Rows(points, residuals.reshape(-1), probes, motion.rows(moved, by_coronal))
+    return Rows(subject, points, residuals.reshape(-1), probes, motion.rows(moved, by_coronal))
 
 
 RIDGE = 1e-7
@@ -167,7 +192,8 @@ def _condensed(level: PairLevel, seen: Comparison) -> tuple[Array, Array]:
     _add_moments(cubes.of_point, seen.gradient, seen.residual, seen.weight, sums)
     information = sums[:, [0, 1, 2, 1, 3, 4, 2, 4, 5]].reshape(-1, 3, 3)
     strongest = float(np.trace(information, axis1=1, axis2=2).max(initial=0.0))
-    factor: Array = np.linalg.cholesky(information + (RIDGE * strongest + _TINY) * np.eye(3))
+    raised = information + (RIDGE * strongest + _TINY) * np.eye(3)
+    factor = np.asarray(np.linalg.cholesky(raised), dtype=np.float64)
     return np.swapaxes(factor, 1, 2), solve3(factor, sums[:, 6:])
 
 
