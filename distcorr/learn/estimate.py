@@ -73,6 +73,8 @@ class FitResult:
         Share of each component's prior variance that the data removed, in the
         references' bodies.
     references : tuple of ReferenceOutcome
+    evidence : dict of int to float
+        Log evidence of each degree of the harmonics that was tried.
     history : tuple of str
         One line for each step of the fit.
     settings : FitSettings
@@ -85,6 +87,7 @@ class FitResult:
     gain: Gain
     information: tuple[float, float, float]
     references: tuple[ReferenceOutcome, ...]
+    evidence: dict[int, float]
     history: tuple[str, ...]
     settings: FitSettings
 
@@ -187,6 +190,7 @@ def _learn(references: Sequence[Reference], settings: FitSettings, tell: Progres
         gain,
         _information(state, fit.levels),
         outcomes,
+        fit.evidence,
         tuple(fit.history),
         settings,
     )

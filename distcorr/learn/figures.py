@@ -45,6 +45,10 @@ def figures_of(result: FitResult) -> Figures:
             "remainder_width_mm": remainder.width_mm,
             "scatter_inflation": result.state.inflation,
             **{
+                f"log_evidence_of_degree_{degree}": value - max(result.evidence.values())
+                for degree, value in result.evidence.items()
+            },
+            **{
                 f"left_out_gain_of_remainder_{tau:g}_mm": min(gains)
                 for tau, gains in remainder.gains.items()
             },

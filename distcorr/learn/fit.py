@@ -22,6 +22,7 @@ from distcorr.learn.align import ALIGNMENT_RADIUS_MM, find_motion
 from distcorr.learn.body import Body
 from distcorr.learn.cubes import Cubes
 from distcorr.learn.normal import Normal, accumulate, embed
+from distcorr.learn.order import best_degree, evidence_of_degrees
 from distcorr.learn.pair import PairLevel, Reference, build_level, subjects_of
 from distcorr.learn.settings import FitSettings
 from distcorr.learn.state import State
@@ -85,6 +86,8 @@ class HarmonicFit:
         The finest, within reach.
     rows : list of Rows
         What each pair says at ``state``.
+    evidence : dict of int to float
+        Log evidence of each degree of the harmonics.
     history : list of str
         One line for each step.
     last_change_mm : float
@@ -94,6 +97,7 @@ class HarmonicFit:
     state: State
     levels: list[PairLevel]
     rows: list[Rows]
+    evidence: dict[int, float]
     history: list[str]
     last_change_mm: float
 
@@ -131,6 +135,7 @@ def fit_harmonics(
     state = None
     last_change = np.inf
     levels: list[PairLevel] = []
+    evidence: dict[int, float] = {}
     history: list[str] = []
     for number, stage in enumerate(stages):
         levels = [
@@ -139,6 +144,9 @@ def fit_harmonics(
         ]
         if state is None:
             state = _aligned(references, bodies, levels, settings)
+        elif stage is stages[-1]:
+            evidence = _evidence(state, levels, stage, settings)
+            state = state.truncated(best_degree(evidence))
         for step in range(stage.max_steps):
             moved = _step(state, levels, stage, settings)
             state = moved.state
@@ -149,7 +157,16 @@ def fit_harmonics(
                 break
     assert state is not None
     levels = [_reached(state, level, stages[-1]) for level in levels]
-    return HarmonicFit(state, levels, _rows(state, levels, settings), history, last_change)
+    rows = _rows(state, levels, settings)
+    return HarmonicFit(state, levels, rows, evidence, history, last_change)
+
+
+def _evidence(
+    state: State, levels: Sequence[PairLevel], stage: Stage, settings: FitSettings
+) -> dict[int, float]:
+    reached = [_reached(state, level, stage) for level in levels]
+    normal, scatter = normal_of(state, _rows(state, reached, settings))
+    return evidence_of_degrees(replace(state, inflation=max(1.0, scatter)), normal)
 
 
 def _rows(state: State, levels: Sequence[PairLevel], settings: FitSettings) -> list[Rows]:

@@ -69,6 +69,23 @@ class State:
         coefficients = self.coefficients + step[:k3].reshape(3, -1)
         return replace(self, coefficients=coefficients, motions=motions)
 
+    def unknowns_up_to(self, degree: int) -> NDArray[np.intp]:
+        """Which unknowns remain if harmonics end at a degree, shape (u,)."""
+        kept = np.array([term.n <= degree for term in self.prior.basis.terms])
+        motions = np.ones(PARAMETERS * len(self.motions), bool)
+        return np.flatnonzero(np.concatenate([kept, kept, kept, motions]))
+
+    def truncated(self, degree: int) -> State:
+        """Return the state without the harmonics beyond a degree."""
+        basis = replace(self.prior.basis, max_degree=degree)
+        used = self.unknowns_up_to(degree)
+        return replace(
+            self,
+            prior=replace(self.prior, basis=basis),
+            coefficients=self.coefficients[:, : basis.size],
+            covariance=self.covariance[np.ix_(used, used)],
+        )
+
     @property
     def harmonics(self) -> HarmonicField:
         """The field."""
