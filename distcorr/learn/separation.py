@@ -1,0 +1,282 @@
+"""Which part of the shifts is the scanner's and which the subject's.
+
+What the scanner does to a place it does to every subject that lies there; what
+susceptibility, motion within a scan or a wrong match do is each subject's own.
+So, for shifts y of several subjects at one place with measurement variances v,
+one component at a time, by the method of moments for a one-way layout with
+random effects (Searle, Casella and McCulloch 1992, Variance Components, ch. 3):
+
+    scanner  mean of y_i y_j over pairs of different subjects
+    subject  variance of y between the subjects, less the mean of v
+    noise    mean of v
+
+each averaged over the places. Noise and subjects' own shifts are independent
+from subject to subject, so they cancel in the first; what repeats cancels in
+the second.
+
+The two need different evidence. A difference beyond noise can't be the
+scanner's, be it at a single place: the error of the subject part is that of the
+noise. Agreement at one place can be chance, for own shifts are smooth: the error
+of the scanner part comes from a jackknife over regions (Kuensch 1989, Ann Stat
+17:1217) that are wider than such shifts.
+
+Variances of measurements count the regression's windows as one and are about
+twice what they have to be (simulated subjects without anything of their own scatter
+by 0.27 mm where 0.38 mm are claimed), so the subject part is rather understated.
+The fit itself takes the subjects' mean away, so the scanner part of its
+residuals can come out below zero, which counts as none; the difference of two
+subjects seen through one field is free of the fit. Residuals of subjects left
+out, each seen through another field, overstate the subject part by up to n / (n
+- 1) for n subjects. Each subject's rigid motion is aligned away beforehand and
+belongs to neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distcorr.correction import SHELL_EDGES_MM, Axis
+from distcorr.learn.shifts import BLOCK_MM, Shifts
+
+Array = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+MAX_SD_MM = 1.0
+"""Measurement error of a block beyond which it says nothing of parts of some tenths."""
+
+REGION_BLOCKS = 3
+"""Edge of a jackknife region in blocks, 90 mm: an air cavity's field, the
+widest of the subject's own, falls off within it."""
+
+MIN_PLACES = 12
+"""Fewest places shared by two subjects; below, one bad match decides."""
+
+MIN_REGIONS = 6
+"""Fewest regions from which a standard error can be had."""
+
+SIGNIFICANT_ERRORS = 2.0
+"""Standard errors that a part has to exceed to count as shown; one sided, one
+in forty by chance."""
+
+DOMINANCE = 2.0
+"""Ratio of mean squares from which what is left is called one part's rather than
+the other's."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the shifts.
+
+    Attributes
+    ----------
+    mean_square_mm2 : float
+        As estimated, so it scatters about zero where there is nothing.
+    error_mm2 : float
+        Its standard error.
+    """
+
+    mean_square_mm2: float
+    error_mm2: float
+
+    @property
+    def rms_mm(self) -> float:
+        """Root mean square; zero where the estimate is negative."""
+        return float(np.sqrt(max(self.mean_square_mm2, 0.0)))
+
+    @property
+    def rms_error_mm(self) -> float:
+        """What one standard error more would add to the root mean square."""
+        more = max(self.mean_square_mm2, 0.0) + self.error_mm2
+        return float(np.sqrt(more)) - self.rms_mm
+
+    @property
+    def shown(self) -> bool:
+        """Whether it is more than chance."""
+        return self.mean_square_mm2 > SIGNIFICANT_ERRORS * self.error_mm2
+
+    def outweighs(self, mean_square_mm2: float) -> bool:
+        """Whether it is shown, and another mean square is small beside it."""
+        return self.shown and self.mean_square_mm2 > DOMINANCE * mean_square_mm2
+
+
+class Verdict(StrEnum):
+    """Whose the shifts are."""
+
+    SCANNER = "scanner"
+    SUBJECT = "subject"
+    BOTH = "both"
+    NOISE = "noise"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of one component of the shifts, in one shell or everywhere.
+
+    Attributes
+    ----------
+    axis : Axis
+    shell_mm : tuple of float or None
+        Inner and outer radius; None for all of space.
+    places : int
+        Blocks of the scanner where at least two subjects were measured.
+    regions : int
+        Cubes of 90 mm that they lie in.
+    scanner, subject : Part or None
+        None with fewer than ``MIN_PLACES`` or ``MIN_REGIONS``.
+    noise_mm : float or None
+        Root mean square measurement error.
+    """
+
+    axis: Axis
+    shell_mm: tuple[float, float] | None
+    places: int
+    regions: int
+    scanner: Part | None = None
+    subject: Part | None = None
+    noise_mm: float | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whose these shifts are, so far as the figures carry it."""
+        if self.scanner is None or self.subject is None or self.noise_mm is None:
+            return Verdict.UNKNOWN
+        if self.subject.outweighs(self.scanner.mean_square_mm2):
+            return Verdict.SUBJECT
+        # The noise is claimed rather too large, so some of it may be the subject's.
+        if self.scanner.outweighs(self.subject.mean_square_mm2 + self.noise_mm**2):
+            return Verdict.SCANNER
+        if self.scanner.shown and self.subject.shown:
+            return Verdict.BOTH
+        if self.scanner.shown or self.subject.shown:
+            return Verdict.UNKNOWN
+        return Verdict.NOISE
+
+    @property
+    def repeating(self) -> float | None:
+        """Share of the mean square, noise apart, that repeats; None if there is nothing."""
+        if self.scanner is None or self.subject is None:
+            return None
+        scanner, subject = self.scanner.rms_mm**2, self.subject.rms_mm**2
+        return scanner / (scanner + subject) if scanner + subject > 0 else None
+
+
+@dataclass(frozen=True)
+class Separation:
+    """The parts of the shifts of a cohort, by component (x, y, z).
+
+    Attributes
+    ----------
+    whole : tuple of Parts
+    shells : tuple of Parts
+        Component slowest; without shells where no place is shared.
+    """
+
+    whole: tuple[Parts, ...]
+    shells: tuple[Parts, ...]
+
+
+def separate(subjects: Sequence[Shifts]) -> Separation:
+    """Separate the shifts of several subjects of one scanner.
+
+    Parameters
+    ----------
+    subjects : sequence of Shifts
+        One for each subject; with fewer than two no place is shared and no part
+        can be told.
+    """
+    whole, shells = [], []
+    for number, axis in enumerate(Axis):
+        shared = _shared(subjects, number)
+        whole.append(_parts(shared, axis, None))
+        found = (_parts(shared, axis, shell) for shell in pairwise(SHELL_EDGES_MM))
+        shells += [parts for parts in found if parts.places]
+    return Separation(tuple(whole), tuple(shells))
+
+
+@dataclass(frozen=True, eq=False)
+class _Shared:
+    """One component at the places shared by subjects.
+
+    Attributes
+    ----------
+    radius : ndarray, shape (p,)
+        Of the centres of the blocks, mm.
+    region : ndarray of int, shape (p,)
+    subjects : ndarray, shape (p,)
+        Number of subjects at each.
+    repeating, between, noise : ndarray, shape (p,)
+        Mean product of pairs, variance between subjects, mean variance of the
+        measurements, mm2.
+    """
+
+    radius: Array
+    region: NDArray[np.intp]
+    subjects: Array
+    repeating: Array
+    between: Array
+    noise: Array
+
+
+def _shared(subjects: Sequence[Shifts], component: int) -> _Shared:
+    blocks, values, variances = [np.zeros((0, 3), np.intp)], [np.zeros(0)], [np.zeros(0)]
+    for shifts in subjects:
+        value, variance = (part[:, component] for part in shifts.without_prior())
+        known = variance < MAX_SD_MM**2
+        blocks.append(shifts.block[known])
+        values.append(value[known])
+        variances.append(variance[known])
+    y, v = np.concatenate(values), np.concatenate(variances)
+    place, member, count = np.unique(
+        np.concatenate(blocks), axis=0, return_inverse=True, return_counts=True
+    )
+    total, square, noise = (np.bincount(member.reshape(-1), of, len(place)) for of in (y, y**2, v))
+    twice = count >= 2
+    place, n = place[twice], count[twice].astype(np.float64)
+    total, square, noise = total[twice], square[twice], noise[twice]
+    _, region = np.unique(place // REGION_BLOCKS, axis=0, return_inverse=True)
+    return _Shared(
+        radius=np.linalg.norm((place + 0.5) * BLOCK_MM, axis=1),
+        region=region.reshape(-1),
+        subjects=n,
+        repeating=(total**2 - square) / (n * (n - 1)),
+        between=(square - total**2 / n) / (n - 1),
+        noise=noise / n,
+    )
+
+
+def _parts(shared: _Shared, axis: Axis, shell_mm: tuple[float, float] | None) -> Parts:
+    low, high = shell_mm or (0.0, np.inf)
+    inside = (shared.radius >= low) & (shared.radius < high)
+    places, regions = int(inside.sum()), len(np.unique(shared.region[inside]))
+    if places < MIN_PLACES or regions < MIN_REGIONS:
+        return Parts(axis, shell_mm, places, regions)
+    noise = shared.noise[inside]
+    own = shared.between[inside] - noise
+    # Variance of a noncentral chi-square variable with n - 1 degrees of freedom.
+    variance = 2 * noise * (noise + 2 * np.maximum(own, 0)) / (shared.subjects[inside] - 1)
+    repeating = shared.repeating[inside]
+    return Parts(
+        axis,
+        shell_mm,
+        places,
+        regions,
+        Part(float(repeating.mean()), _jackknife_error(repeating, shared.region[inside])),
+        Part(float(own.mean()), float(np.sqrt(variance.sum())) / places),
+        float(np.sqrt(noise.mean())),
+    )
+
+
+def _jackknife_error(values: Array, region: NDArray[np.intp]) -> float:
+    """Return the standard error of a mean, leaving one region out at a time."""
+    _, member, count = np.unique(region, return_inverse=True, return_counts=True)
+    sums = np.bincount(member, values)
+    without = (values.sum() - sums) / (len(values) - count)
+    groups = len(count)
+    return float(np.sqrt((groups - 1) / groups * ((without - without.mean()) ** 2).sum()))
