@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -24,6 +23,7 @@ from distcorr.learn.shifts import BLOCK_MM, Shifts
 from distcorr.learn.spatial_cv import CUBE_MM, FOLDS
 from distcorr.learn.validate import (
     LeaveOneOut,
+    Separations,
     SpatialCrossValidation,
     Validation,
     shell_rows,
@@ -53,18 +53,8 @@ def tables_of(validation: Validation) -> list[Table]:
     found = validation.separations
     return [
         _subjects(validation),
-        _parts(
-            "What repeats in all subjects (scanner) and what does not (subject), rms in mm",
-            [
-                ("as scanned", found.as_scanned.whole),
-                ("left out", found.left_out.whole),
-                ("learned", found.fitted.whole),
-            ],
-        ),
-        _parts(
-            "The same by distance, after learning from all subjects",
-            [("learned", found.fitted.shells)],
-        ),
+        _whole(found),
+        _by_shell(found.fitted),
     ]
 
 
@@ -82,8 +72,8 @@ def _repeating(parts: Parts) -> str:
     if share is None:
         return f"As scanned, too little is seen {direction} to tell whether it repeats."
     return (
-        f"As scanned, {share:.0%} of what is seen {direction} (mean square) repeats from subject "
-        f"to subject."
+        f"As scanned, at least {share:.0%} of what is seen {direction} (mean square) repeats from "
+        f"subject to subject."
     )
 
 
@@ -109,8 +99,8 @@ def verdict_of(parts: Parts) -> str:
             return f"{what} is no more than the measurement's noise ({noise:.2f} mm)."
         case Verdict.UNKNOWN:
             return (
-                f"{what}: can't tell whose it is; {repeats} repeat, {own} do not, and up to "
-                f"{noise:.2f} mm of either may be noise."
+                f"{what}: can't tell whose it is; {repeats} repeats, and beside {own} that differs "
+                f"noise of up to {noise:.2f} mm may hide more."
             )
 
 
@@ -202,23 +192,52 @@ def _add_shifts(table: Table, name: str, before: Shifts, after: Shifts, *, shell
         )
 
 
-def _parts(title: str, stages: Sequence[tuple[str, Sequence[Parts]]]) -> Table:
-    table = Table(title=title)
-    for name in ("", "", "shell, mm", "places", "scanner", "subject", "noise", "whose"):
-        table.add_column(name, justify="right" if name not in ("", "whose") else "left")
-    for stage, rows in stages:
-        for parts in rows:
-            table.add_row(
-                stage,
-                DIRECTIONS[parts.axis],
-                _shell(parts.shell_mm),
-                str(parts.places),
-                _mm(parts.scanner),
-                _mm(parts.subject),
-                _length(parts.noise_mm),
-                _WHOSE[parts.verdict],
-            )
+def _whole(found: Separations) -> Table:
+    table = _parts_table(
+        "What repeats in all subjects (scanner) and what does not (subject), rms in mm", "scans"
+    )
+    stages = (
+        ("as scanned", found.as_scanned),
+        ("left out", found.left_out),
+        ("learned", found.fitted),
+    )
+    for number, axis in enumerate(Axis):
+        for row, (stage, separation) in enumerate(stages):
+            name = "" if row else DIRECTIONS[axis]
+            _add_parts(table, name, stage, separation.whole[number])
     return table
+
+
+def _by_shell(found: Separation) -> Table:
+    table = _parts_table("The same by distance, after learning from all subjects", "shell, mm")
+    for axis in Axis:
+        rows = [parts for parts in found.shells if parts.axis is axis]
+        for row, parts in enumerate(rows):
+            name = "" if row else DIRECTIONS[axis]
+            _add_parts(table, name, _shell(parts.shell_mm), parts)
+    return table
+
+
+def _parts_table(title: str, second: str) -> Table:
+    table = Table(title=title)
+    table.add_column("direction")
+    table.add_column(second)
+    for name in ("places", "scanner", "subject", "noise"):
+        table.add_column(name, justify="right")
+    table.add_column("whose")
+    return table
+
+
+def _add_parts(table: Table, name: str, label: str, parts: Parts) -> None:
+    table.add_row(
+        name,
+        label,
+        str(parts.places),
+        _mm(parts.scanner),
+        _mm(parts.subject),
+        _length(parts.noise_mm),
+        _WHOSE[parts.verdict],
+    )
 
 
 _WHOSE = {

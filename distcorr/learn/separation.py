@@ -20,9 +20,10 @@ noise. Agreement at one place can be chance, for own shifts are smooth: the erro
 of the scanner part comes from a jackknife over regions (Kuensch 1989, Ann Stat
 17:1217) that are wider than such shifts.
 
-Variances of measurements count the regression's windows as one and are about
-twice what they have to be (simulated subjects without anything of their own scatter
-by 0.27 mm where 0.38 mm are claimed), so the subject part is rather understated.
+Variances of measurements count each regression window as one observation and are
+about twice too large (simulated subjects without anything of their own scatter by
+0.27 mm where 0.38 mm are claimed). So the subject part is rather understated, and
+before anything is called the scanner's, the noise counts as the subject's.
 The fit itself takes the subjects' mean away, so the scanner part of its
 residuals can come out below zero, which counts as none; the difference of two
 subjects seen through one field is free of the fit. Residuals of subjects left
@@ -149,7 +150,6 @@ class Parts:
             return Verdict.UNKNOWN
         if self.subject.outweighs(self.scanner.mean_square_mm2):
             return Verdict.SUBJECT
-        # The noise is claimed rather too large, so some of it may be the subject's.
         if self.scanner.outweighs(self.subject.mean_square_mm2 + self.noise_mm**2):
             return Verdict.SCANNER
         if self.scanner.shown and self.subject.shown:
@@ -160,11 +160,15 @@ class Parts:
 
     @property
     def repeating(self) -> float | None:
-        """Share of the mean square, noise apart, that repeats; None if there is nothing."""
-        if self.scanner is None or self.subject is None:
+        """Least share of the mean square that repeats; None if nothing can be told.
+
+        All that differs counts as the subject's, noise included.
+        """
+        if self.scanner is None or self.subject is None or self.noise_mm is None:
             return None
-        scanner, subject = self.scanner.rms_mm**2, self.subject.rms_mm**2
-        return scanner / (scanner + subject) if scanner + subject > 0 else None
+        repeats = max(self.scanner.mean_square_mm2, 0.0)
+        total = repeats + self.subject.mean_square_mm2 + self.noise_mm**2
+        return repeats / total if total > 0 else None
 
 
 @dataclass(frozen=True)
