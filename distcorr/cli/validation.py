@@ -9,7 +9,6 @@ from rich.table import Table
 
 from distcorr.correction import Axis
 from distcorr.learn.separation import (
-    DOMINANCE,
     MIN_PLACES,
     MIN_REGIONS,
     REGION_BLOCKS,
@@ -38,11 +37,10 @@ CANT_SEPARATE = (
 )
 
 RULE = (
-    f"Rule: called the subject's where what differs between subjects, noise taken off, exceeds "
-    f"{SIGNIFICANT_ERRORS:g} standard errors and {DOMINANCE:g} times the mean square of what "
-    f"repeats; the scanner's where what repeats exceeds {SIGNIFICANT_ERRORS:g} standard errors "
-    f"over regions of {REGION_BLOCKS * BLOCK_MM:.0f} mm and {DOMINANCE:g} times the mean square "
-    f"of all that differs, noise included."
+    f"Rule: a part is called the one's rather than the other's where its mean square exceeds "
+    f"{SIGNIFICANT_ERRORS:g} of its standard errors, and the other's plus {SIGNIFICANT_ERRORS:g} "
+    f"of those. Errors of what repeats are over regions of {REGION_BLOCKS * BLOCK_MM:.0f} mm, of "
+    f"what does not over the measurement's noise."
 )
 
 
@@ -99,8 +97,8 @@ def verdict_of(parts: Parts) -> str:
             return f"{what} is no more than the measurement's noise ({noise:.2f} mm)."
         case Verdict.UNKNOWN:
             return (
-                f"{what}: can't tell whose it is; {repeats} repeats, and beside {own} that differs "
-                f"noise of up to {noise:.2f} mm may hide more."
+                f"{what}: can't tell whose it is; {repeats} repeats and {own} differs, beside "
+                f"noise of {noise:.2f} mm."
             )
 
 
@@ -142,11 +140,12 @@ def _lengths(before: Shifts, after: Shifts) -> dict[str, Any]:
     }
 
 
-def _separation(found: Separation) -> list[dict[str, Any]]:
-    return [
-        {**asdict(parts), "verdict": str(parts.verdict), "repeating_share": parts.repeating}
-        for parts in (*found.whole, *found.shells)
+def _separation(found: Separation) -> dict[str, Any]:
+    parts = [
+        {**asdict(one), "verdict": str(one.verdict), "repeating_share": one.repeating}
+        for one in (*found.whole, *found.shells)
     ]
+    return {"noise_factor": found.noise_factor, "parts": parts}
 
 
 def _subjects(validation: LeaveOneOut) -> Table:

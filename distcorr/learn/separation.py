@@ -20,10 +20,13 @@ noise. Agreement at one place can be chance, for own shifts are smooth: the erro
 of the scanner part comes from a jackknife over regions (Kuensch 1989, Ann Stat
 17:1217) that are wider than such shifts.
 
-Variances of measurements count each regression window as one observation and are
-about twice too large (simulated subjects without anything of their own scatter by
-0.27 mm where 0.38 mm are claimed). So the subject part is rather understated, and
-before anything is called the scanner's, the noise counts as the subject's.
+The variances of measurements count each regression window as one observation,
+which is too careful by a factor that is nearly the same for all places and
+components (0.3 to 0.45 in simulated subjects without anything of their own, whose
+differences are then normal). The factor is estimated from the median of the squared
+differences between subjects, which shifts in less than half of the body do not
+move, and never exceeds one.
+
 The fit itself takes the subjects' mean away, so the scanner part of its
 residuals can come out below zero, which counts as none; the difference of two
 subjects seen through one field is free of the fit. Residuals of subjects left
@@ -43,10 +46,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distcorr.correction import SHELL_EDGES_MM, Axis
-from distcorr.learn.shifts import BLOCK_MM, Shifts
+from distcorr.learn.shifts import BLOCK_MM, SHIFT_SD_MM, Shifts
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+MISCALIBRATION = 0.3
+"""Relative error of the noise's mean square: how far single components depart from
+the common factor in simulations."""
+
+MEDIAN_CHI_SQUARE = 0.4549
+"""Median of the square of a standard normal variable."""
 
 MAX_SD_MM = 1.0
 """Measurement error of a block beyond which it says nothing of parts of some tenths."""
@@ -64,10 +74,6 @@ MIN_REGIONS = 6
 SIGNIFICANT_ERRORS = 2.0
 """Standard errors that a part has to exceed to count as shown; one sided, one
 in forty by chance."""
-
-DOMINANCE = 2.0
-"""Ratio of mean squares from which what is left is called one part's rather than
-the other's."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +107,14 @@ class Part:
         """Whether it is more than chance."""
         return self.mean_square_mm2 > SIGNIFICANT_ERRORS * self.error_mm2
 
-    def outweighs(self, mean_square_mm2: float) -> bool:
-        """Whether it is shown, and another mean square is small beside it."""
-        return self.shown and self.mean_square_mm2 > DOMINANCE * mean_square_mm2
+    @property
+    def at_most_mm2(self) -> float:
+        """Mean square that it could have by chance."""
+        return max(self.mean_square_mm2 + SIGNIFICANT_ERRORS * self.error_mm2, 0.0)
+
+    def outweighs(self, other: Part) -> bool:
+        """Whether it is shown and more than the other could be."""
+        return self.shown and self.mean_square_mm2 > other.at_most_mm2
 
 
 class Verdict(StrEnum):
@@ -146,11 +157,11 @@ class Parts:
     @property
     def verdict(self) -> Verdict:
         """Whose these shifts are, so far as the figures carry it."""
-        if self.scanner is None or self.subject is None or self.noise_mm is None:
+        if self.scanner is None or self.subject is None:
             return Verdict.UNKNOWN
-        if self.subject.outweighs(self.scanner.mean_square_mm2):
+        if self.subject.outweighs(self.scanner):
             return Verdict.SUBJECT
-        if self.scanner.outweighs(self.subject.mean_square_mm2 + self.noise_mm**2):
+        if self.scanner.outweighs(self.subject):
             return Verdict.SCANNER
         if self.scanner.shown and self.subject.shown:
             return Verdict.BOTH
@@ -162,12 +173,12 @@ class Parts:
     def repeating(self) -> float | None:
         """Least share of the mean square that repeats; None if nothing can be told.
 
-        All that differs counts as the subject's, noise included.
+        The subject part counts with all that it could be.
         """
-        if self.scanner is None or self.subject is None or self.noise_mm is None:
+        if self.scanner is None or self.subject is None:
             return None
         repeats = max(self.scanner.mean_square_mm2, 0.0)
-        total = repeats + self.subject.mean_square_mm2 + self.noise_mm**2
+        total = repeats + self.subject.at_most_mm2
         return repeats / total if total > 0 else None
 
 
@@ -180,10 +191,13 @@ class Separation:
     whole : tuple of Parts
     shells : tuple of Parts
         Component slowest; without shells where no place is shared.
+    noise_factor : float
+        Variance of the measurements in units of what they claim, at most one.
     """
 
     whole: tuple[Parts, ...]
     shells: tuple[Parts, ...]
+    noise_factor: float
 
 
 def separate(subjects: Sequence[Shifts]) -> Separation:
@@ -196,12 +210,58 @@ def separate(subjects: Sequence[Shifts]) -> Separation:
         can be told.
     """
     whole, shells = [], []
-    for number, axis in enumerate(Axis):
-        shared = _shared(subjects, number)
+    seen = [_seen(subjects, component) for component in range(3)]
+    factor = _noise_factor(seen)
+    for axis, values in zip(Axis, seen, strict=True):
+        shared = _shared(values, factor)
         whole.append(_parts(shared, axis, None))
         found = (_parts(shared, axis, shell) for shell in pairwise(SHELL_EDGES_MM))
         shells += [parts for parts in found if parts.places]
-    return Separation(tuple(whole), tuple(shells))
+    return Separation(tuple(whole), tuple(shells), factor)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """One component of the shifts of all subjects, sorted by place.
+
+    Attributes
+    ----------
+    block : ndarray of int, shape (m, 3)
+    value : ndarray, shape (m,)
+        mm.
+    claimed : ndarray, shape (m,)
+        Its variance as claimed, mm2.
+    """
+
+    block: NDArray[np.intp]
+    value: Array
+    claimed: Array
+
+
+def _seen(subjects: Sequence[Shifts], component: int) -> _Seen:
+    blocks, values, variances = [np.zeros((0, 3), np.intp)], [np.zeros(0)], [np.zeros(0)]
+    for shifts in subjects:
+        value, variance = shifts.without_prior()
+        # Where the images say less than the prior there is nothing to compare.
+        known = variance[:, component] < SHIFT_SD_MM**2
+        blocks.append(shifts.block[known])
+        values.append(value[known, component])
+        variances.append(variance[known, component])
+    block = np.concatenate(blocks)
+    order = np.lexsort(block.T)
+    return _Seen(block[order], np.concatenate(values)[order], np.concatenate(variances)[order])
+
+
+def _noise_factor(seen: Sequence[_Seen]) -> float:
+    ratios = []
+    for one in seen:
+        same = (one.block[1:] == one.block[:-1]).all(axis=1)
+        difference = (one.value[1:] - one.value[:-1])[same]
+        ratios.append(difference**2 / (one.claimed[1:] + one.claimed[:-1])[same])
+    together = np.concatenate(ratios)
+    if len(together) < MIN_PLACES:
+        return 1.0
+    return min(1.0, float(np.median(together)) / MEDIAN_CHI_SQUARE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,17 +288,12 @@ class _Shared:
     noise: Array
 
 
-def _shared(subjects: Sequence[Shifts], component: int) -> _Shared:
-    blocks, values, variances = [np.zeros((0, 3), np.intp)], [np.zeros(0)], [np.zeros(0)]
-    for shifts in subjects:
-        value, variance = (part[:, component] for part in shifts.without_prior())
-        known = variance < MAX_SD_MM**2
-        blocks.append(shifts.block[known])
-        values.append(value[known])
-        variances.append(variance[known])
-    y, v = np.concatenate(values), np.concatenate(variances)
+def _shared(seen: _Seen, noise_factor: float) -> _Shared:
+    v = noise_factor * seen.claimed
+    known = v < MAX_SD_MM**2
+    y, v = seen.value[known], v[known]
     place, member, count = np.unique(
-        np.concatenate(blocks), axis=0, return_inverse=True, return_counts=True
+        seen.block[known], axis=0, return_inverse=True, return_counts=True
     )
     total, square, noise = (np.bincount(member.reshape(-1), of, len(place)) for of in (y, y**2, v))
     twice = count >= 2
@@ -265,6 +320,7 @@ def _parts(shared: _Shared, axis: Axis, shell_mm: tuple[float, float] | None) ->
     own = shared.between[inside] - noise
     # Variance of a noncentral chi-square variable with n - 1 degrees of freedom.
     variance = 2 * noise * (noise + 2 * np.maximum(own, 0)) / (shared.subjects[inside] - 1)
+    own_error = np.hypot(np.sqrt(variance.sum()) / places, MISCALIBRATION * noise.mean())
     repeating = shared.repeating[inside]
     return Parts(
         axis,
@@ -272,7 +328,7 @@ def _parts(shared: _Shared, axis: Axis, shell_mm: tuple[float, float] | None) ->
         places,
         regions,
         Part(float(repeating.mean()), _jackknife_error(repeating, shared.region[inside])),
-        Part(float(own.mean()), float(np.sqrt(variance.sum())) / places),
+        Part(float(own.mean()), float(own_error)),
         float(np.sqrt(noise.mean())),
     )
 
