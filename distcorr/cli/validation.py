@@ -9,6 +9,7 @@ from rich.table import Table
 
 from distcorr.correction import Axis
 from distcorr.learn.separation import (
+    DOMINANCE,
     MIN_PLACES,
     MIN_REGIONS,
     REGION_BLOCKS,
@@ -38,9 +39,10 @@ CANT_SEPARATE = (
 
 RULE = (
     f"Rule: a part is called the one's rather than the other's where its mean square exceeds "
-    f"{SIGNIFICANT_ERRORS:g} of its standard errors, and the other's plus {SIGNIFICANT_ERRORS:g} "
-    f"of those. Errors of what repeats are over regions of {REGION_BLOCKS * BLOCK_MM:.0f} mm, of "
-    f"what does not over the measurement's noise."
+    f"{SIGNIFICANT_ERRORS:g} of its standard errors, the other's plus {SIGNIFICANT_ERRORS:g} of "
+    f"those, and {DOMINANCE:g} times the other's if that one is beyond its errors too. Errors of "
+    f"what repeats are over regions of {REGION_BLOCKS * BLOCK_MM:.0f} mm, of what does not over "
+    f"the measurement's noise."
 )
 
 

@@ -76,6 +76,11 @@ SIGNIFICANT_ERRORS = 2.0
 in forty by chance."""
 
 
+DOMINANCE = 4.0
+"""Ratio of mean squares, twofold in size, below which two parts that are both shown
+are called both's."""
+
+
 @dataclass(frozen=True)
 class Part:
     """One part of the shifts.
@@ -113,8 +118,9 @@ class Part:
         return max(self.mean_square_mm2 + SIGNIFICANT_ERRORS * self.error_mm2, 0.0)
 
     def outweighs(self, other: Part) -> bool:
-        """Whether it is shown and more than the other could be."""
-        return self.shown and self.mean_square_mm2 > other.at_most_mm2
+        """Whether it is shown and more than the other could be, clearly so if that is shown."""
+        least = DOMINANCE * other.mean_square_mm2 if other.shown else 0.0
+        return self.shown and self.mean_square_mm2 > max(least, other.at_most_mm2)
 
 
 class Verdict(StrEnum):
