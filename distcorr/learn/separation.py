@@ -20,12 +20,12 @@ noise. Agreement at one place can be chance, for own shifts are smooth: the erro
 of the scanner part comes from a jackknife over regions (Kuensch 1989, Ann Stat
 17:1217) that are wider than such shifts.
 
-The variances of measurements count each regression window as one observation,
-which is too careful by a factor that is nearly the same for all places and
-components (0.3 to 0.45 in simulated subjects without anything of their own, whose
-differences are then normal). The factor is estimated from the median of the squared
-differences between subjects, which shifts in less than half of the body do not
-move, and never exceeds one.
+Variances as claimed count each regression window as one observation, which is too
+careful by a factor that is nearly the same for all places and components (0.2 to
+0.45 in simulated subjects without anything of their own, whose differences are then
+normal). The factor is estimated from the median of the squared differences between
+subjects, which own shifts in a smaller part of the body hardly move. It never
+exceeds one.
 
 The fit itself takes the subjects' mean away, so the scanner part of its
 residuals can come out below zero, which counts as none; the difference of two
