@@ -32,11 +32,22 @@ def pack(result: FitResult, loaded: Sequence[LoadedReference], settings: FitSett
         What it was learned from.
     settings : FitSettings
     """
-    return result.correction(_scanner(loaded), _provenance(loaded, settings))
+    return result.correction(scanner_of(loaded), _provenance(loaded, settings))
 
 
-def _scanner(loaded: Sequence[LoadedReference]) -> Scanner:
-    """Take the identity that says most; all are known to agree."""
+def scanner_of(loaded: Sequence[LoadedReference]) -> Scanner:
+    """Name the scanner of a cohort.
+
+    Parameters
+    ----------
+    loaded : sequence of LoadedReference
+        At least one.
+
+    Returns
+    -------
+    Scanner
+        The identity that says most; all are known to agree.
+    """
     scanners = [scan.facts.scanner for one in loaded for scan in (one.axial, one.coronal)]
     return max(
         scanners,

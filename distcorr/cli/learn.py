@@ -46,14 +46,20 @@ def learn(
     for path in (out, page):
         refuse_existing(path, overwrite=overwrite)
     settings = FitSettings(max_degree=degree, sd_limit_mm=sd_limit)
-    loaded = load_references(read_cohort(cohort))
-    for one in loaded:
-        tell(in_order_of_harm(one.findings), one.id)
+    loaded = load_and_tell(cohort)
     correction = learn_and_write(loaded, settings, out, page, overwrite=overwrite, quiet=quiet)
     if not quiet:
         for line in summary(correction):
             typer.echo(line)
         typer.echo(f"{out}\n{page}")
+
+
+def load_and_tell(cohort: Path) -> list[LoadedReference]:
+    """Load the references that a manifest names and print what was found on the way."""
+    loaded = load_references(read_cohort(cohort))
+    for one in loaded:
+        tell(in_order_of_harm(one.findings), one.id)
+    return loaded
 
 
 def learn_and_write(

@@ -12,10 +12,11 @@ from distcorr.correction.records import (
     ReferenceFigures,
     ShellFigures,
 )
-from distcorr.correction.shells import shell_figures
+from distcorr.correction.shells import SHELL_EDGES_MM, shell_figures
 
 __all__ = [
     "FULL_SUPPORT",
+    "SHELL_EDGES_MM",
     "Axis",
     "ComponentRevealed",
     "Correction",

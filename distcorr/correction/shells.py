@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Protocol
 
@@ -11,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from distcorr.correction.records import ShellFigures
 from distcorr.field import LatticeField
 
-SHELL_EDGES_MM = (0.0, 50.0, 100.0, 150.0, 200.0, 250.0)
-"""Radii of the shells; 100, 150 and 200 mm are those of the usual acceptance figures."""
+SHELL_EDGES_MM = (0.0, 50.0, 100.0, 125.0, 150.0, 175.0, 200.0, 225.0, 250.0)
+"""Radii of the shells, those at which phantom studies report; the last is the corner
+of a body."""
 
 SAMPLE_SPACING_MM = 10.0
 """Distance of samples: fields of whole-body coils change over some 50 mm."""
@@ -35,25 +37,29 @@ class KnownField(Protocol):
         ...
 
 
-def shell_figures(known: KnownField) -> tuple[ShellFigures, ...]:
+def shell_figures(
+    known: KnownField, edges_mm: Sequence[float] = SHELL_EDGES_MM
+) -> tuple[ShellFigures, ...]:
     """Gather displacement and uncertainty in shells around the isocentre.
 
     Parameters
     ----------
     known : Correction
         Or anything with its field, support and standard deviation.
+    edges_mm : sequence of float
+        Radii between the shells, increasing.
 
     Returns
     -------
     tuple of ShellFigures
         Values of zero where no part of a shell is supported.
     """
-    reach = SHELL_EDGES_MM[-1]
+    reach = edges_mm[-1]
     axis = np.arange(-reach, reach + 1, SAMPLE_SPACING_MM)
     points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
     radius = np.linalg.norm(points, axis=-1)
     rows = []
-    for inner, outer in pairwise(SHELL_EDGES_MM):
+    for inner, outer in pairwise(edges_mm):
         shell = points[(radius >= inner) & (radius < outer)]
         supported = known.supported(shell)
         rows.append(_row(known, inner, outer, shell[supported], float(supported.mean())))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from distcorr.correction import (
     FULL_SUPPORT,
@@ -14,19 +14,15 @@ from distcorr.correction import (
     ComponentRevealed,
     Figures,
     ReferenceFigures,
-    ShellFigures,
+    shell_figures,
 )
+from distcorr.field import LatticeField
 from distcorr.learn.revealed import MIN_GAIN
 
 if TYPE_CHECKING:
     from distcorr.learn.estimate import FitResult, ReferenceOutcome
 
 Array = NDArray[np.float64]
-
-SHELLS_MM = (0.0, 50.0, 100.0, 125.0, 150.0, 175.0, 200.0, 225.0, 250.0)
-"""Radii at which phantom studies report; the last is the corner of a body."""
-
-_SHELL_POINTS = 2000
 
 
 def figures_of(result: FitResult) -> Figures:
@@ -37,7 +33,7 @@ def figures_of(result: FitResult) -> Figures:
         references=tuple(_reference(outcome) for outcome in result.references),
         revealed=tuple(_component(result, a) for a in range(3)),
         min_jacobian=result.supported.min_jacobian,
-        shells=tuple(_shell(result, low, high) for low, high in pairwise(SHELLS_MM)),
+        shells=shell_figures(_Known(result)),
         hyperparameters={
             "harmonic_degree": float(prior.basis.max_degree),
             "coil_terms_width_factor": prior.coil_scale,
@@ -93,26 +89,25 @@ def _component(result: FitResult, a: int) -> ComponentRevealed:
     return ComponentRevealed(component=axis, revealed=revealed, information=share, text=text)
 
 
-def _shell(result: FitResult, low: float, high: float) -> ShellFigures:
-    generator = np.random.default_rng(0)
-    direction = generator.standard_normal((_SHELL_POINTS, 3))
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    radius = np.cbrt(generator.uniform(low**3, high**3, (_SHELL_POINTS, 1)))
-    points = direction * radius
-    layout = result.supported.lattice
-    index = np.rint((points - layout.origin) / layout.spacing).astype(np.intp)
-    i, j, k = np.clip(index, 0, np.array(layout.nodes) - 1).T
-    held = result.supported.weight[k, j, i] >= FULL_SUPPORT
-    size = np.linalg.norm(layout.displacement(points), axis=1)[held]
-    sd = np.linalg.norm(result.sd[:, k, j, i], axis=0)[held]
-    if not held.any():
-        size = sd = np.zeros(1)
-    return ShellFigures(
-        inner_mm=low,
-        outer_mm=high,
-        supported=float(held.mean()),
-        mean_mm=float(size.mean()),
-        p95_mm=float(np.percentile(size, 95)),
-        max_mm=float(size.max()),
-        sd_mm=float(sd.mean()),
-    )
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """A fit as stored: what its nodes say holds around them."""
+
+    fit: FitResult
+
+    @property
+    def field(self) -> LatticeField:
+        return self.fit.field
+
+    def supported(self, points_scanner: ArrayLike) -> NDArray[np.bool_]:
+        k, j, i = self._nodes(points_scanner)
+        return np.asarray(self.fit.supported.weight[k, j, i] >= FULL_SUPPORT)
+
+    def standard_deviation_at(self, points_scanner: ArrayLike) -> Array:
+        k, j, i = self._nodes(points_scanner)
+        return np.asarray(self.fit.sd[:, k, j, i].T)
+
+    def _nodes(self, points_scanner: ArrayLike) -> NDArray[np.intp]:
+        layout = self.fit.supported.lattice
+        index = np.rint((np.asarray(points_scanner) - layout.origin) / layout.spacing)
+        return np.clip(index.astype(np.intp), 0, np.array(layout.nodes) - 1).T[::-1]

@@ -1,15 +1,20 @@
-"""Leave one subject out: how well the others correct somebody they never saw."""
+"""Test what was learned on what it was not learned from.
+
+With several references one subject is left out at a time, and what is left is
+separated into the scanner's and the subject's. With one reference parts of its
+body are left out, which can't separate them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-from distcorr.correction import LeaveOneOutRow
+from distcorr.correction import SHELL_EDGES_MM, LeaveOneOutRow
 from distcorr.errors import Code, DistcorrError
 from distcorr.learn.body import find_body
 from distcorr.learn.estimate import (
@@ -19,24 +24,30 @@ from distcorr.learn.estimate import (
     comparison_level,
     learn,
 )
-from distcorr.learn.figures import SHELLS_MM
 from distcorr.learn.fit import Progress
 from distcorr.learn.pair import Reference
+from distcorr.learn.separation import Separation, separate
 from distcorr.learn.settings import FitSettings
-from distcorr.learn.shifts import Shifts
+from distcorr.learn.shifts import Shifts, measured_in_both
+from distcorr.learn.spatial_cv import LeftOutFold, cross_validate, part_of
 
-Array = NDArray[np.float64]
+
+class Method(StrEnum):
+    """What was left out."""
+
+    LEAVE_ONE_SUBJECT_OUT = "leave-one-subject-out"
+    SPATIAL = "spatial-cross-validation"
 
 
 @dataclass(frozen=True)
 class ShellRow:
-    """Residual shifts of the left-out subject in one shell around the isocentre.
+    """Shifts of left-out blocks of tissue in one shell around the isocentre.
 
     Attributes
     ----------
     inner_mm, outer_mm : float
     blocks : int
-        Blocks of tissue that were measured.
+        Blocks that were measured.
     before_mm, after_mm : float
         Mean length of their shifts against the axial scan.
     """
@@ -48,31 +59,117 @@ class ShellRow:
     after_mm: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LeftOut:
     """One left-out subject.
 
     Attributes
     ----------
     row : LeaveOneOutRow
-    before_mm, after_mm : float or None
-        Mean shift of blocks of tissue between the two scans, with the subject's
-        motion alone and with the field learned from the others.
-    shells : tuple of ShellRow
+    before, after : Shifts
+        Of the same blocks, with the subject's motion alone and with the field
+        learned from the others.
     """
 
     row: LeaveOneOutRow
-    before_mm: float | None
-    after_mm: float | None
-    shells: tuple[ShellRow, ...]
+    before: Shifts
+    after: Shifts
+
+
+@dataclass(frozen=True)
+class Separations:
+    """Whose the shifts are, at three points.
+
+    Attributes
+    ----------
+    as_scanned : Separation
+        With each subject's motion alone: how much of the distortion repeats.
+        Shifts beyond some millimetres escape a local match, so the parts are
+        less than the whole distortion.
+    fitted : Separation
+        Left by the field learned from all. The verdict rests on these: all
+        subjects are seen through one field, so that they differ by what is
+        their own.
+    left_out : Separation
+        Left in each subject by the field learned from the others.
+    """
+
+    as_scanned: Separation
+    fitted: Separation
+    left_out: Separation
+
+
+@dataclass(frozen=True, eq=False)
+class LeaveOneOut:
+    """Outcome of leaving one subject out.
+
+    Attributes
+    ----------
+    subjects : tuple of LeftOut
+    separations : Separations
+    """
+
+    subjects: tuple[LeftOut, ...]
+    separations: Separations
+    method = Method.LEAVE_ONE_SUBJECT_OUT
+
+
+@dataclass(frozen=True, eq=False)
+class SpatialCrossValidation:
+    """Outcome of leaving parts of one subject out.
+
+    Attributes
+    ----------
+    reference : str
+    folds : tuple of LeftOutFold
+    """
+
+    reference: str
+    folds: tuple[LeftOutFold, ...]
+    method = Method.SPATIAL
+
+    @property
+    def before(self) -> Shifts:
+        """Shifts of all blocks, each while it was left out, with the motion alone."""
+        return Shifts.joined([fold.before for fold in self.folds])
+
+    @property
+    def after(self) -> Shifts:
+        """The same with the field."""
+        return Shifts.joined([fold.after for fold in self.folds])
+
+
+Validation = LeaveOneOut | SpatialCrossValidation
+
+
+def validate(
+    references: Sequence[Reference], settings: FitSettings, progress: Progress | None = None
+) -> Validation:
+    """Leave one subject out at a time, or parts of the only one.
+
+    Parameters
+    ----------
+    references : sequence of Reference
+        At least one.
+    settings : FitSettings
+    progress : callable, optional
+        Called with a line of text and the share done, 0 to 1.
+
+    Raises
+    ------
+    DistcorrError
+        ``too-few-references`` if a single one is too small to be divided, and as
+        :func:`distcorr.learn.learn`.
+    """
+    if len(references) == 1:
+        folds = cross_validate(references[0], settings, progress)
+        return SpatialCrossValidation(references[0].id, folds)
+    return leave_one_out(references, settings, progress)
 
 
 def leave_one_out(
-    references: Sequence[Reference],
-    settings: FitSettings,
-    full: FitResult,
-    progress: Progress | None,
-) -> tuple[LeftOut, ...]:
+    references: Sequence[Reference], settings: FitSettings, progress: Progress | None = None
+) -> LeaveOneOut:
     """Learn from all but one reference and test on that one, for each.
 
     Parameters
@@ -80,15 +177,14 @@ def leave_one_out(
     references : sequence of Reference
         At least two.
     settings : FitSettings
-    full : FitResult
-        Learned from all of them.
     progress : callable, optional
         Called with a line of text and the share done, 0 to 1.
 
     Raises
     ------
     DistcorrError
-        ``too-few-references`` with fewer than two.
+        ``too-few-references`` with fewer than two, and as
+        :func:`distcorr.learn.learn`; its message then says who was left out.
     """
     if len(references) < 2:
         raise DistcorrError(
@@ -96,8 +192,25 @@ def leave_one_out(
             "leaving one subject out needs at least two",
             f"{len(references)} given",
         )
-    return tuple(
-        _left_out(references, index, settings, full, progress) for index in range(len(references))
+    runs = len(references) + 1
+    full = learn(references, settings, part_of(progress, "all references", 0, runs))
+    subjects = tuple(
+        _left_out(
+            references,
+            index,
+            settings,
+            full,
+            part_of(progress, f"without {reference.id}", index + 1, runs),
+        )
+        for index, reference in enumerate(references)
+    )
+    return LeaveOneOut(
+        subjects,
+        Separations(
+            as_scanned=separate([outcome.before.shifts for outcome in full.references]),
+            fitted=separate([outcome.after.shifts for outcome in full.references]),
+            left_out=separate([subject.after for subject in subjects]),
+        ),
     )
 
 
@@ -110,14 +223,14 @@ def _left_out(
 ) -> LeftOut:
     reference = references[index]
     others = [*references[:index], *references[index + 1 :]]
-
-    def tell(text: str, share: float) -> None:
-        if progress is not None:
-            progress(f"without {reference.id}: {text}", (index + share) / len(references))
-
-    result = learn(others, settings, tell)
-    body = find_body(reference.axial, margin_mm=SKIN_MARGIN_MM)
-    level = comparison_level(reference, body)
+    try:
+        result = learn(others, settings, progress)
+    except DistcorrError as refusal:
+        found = refusal.finding
+        raise DistcorrError(
+            found.code, f"without {reference.id}, {found.what}", found.evidence, found.remedy
+        ) from None
+    level = comparison_level(reference, find_body(reference.axial, margin_mm=SKIN_MARGIN_MM))
     motion = full.state.motions[index]
     before = compare_with(level, full.no_field, motion)
     after = compare_with(level, result.field, motion)
@@ -131,15 +244,21 @@ def _left_out(
         field_change_mean_mm=float(size.mean()),
         field_change_p95_mm=float(np.percentile(size, 95)),
     )
-    shells = _shells(before.shifts, after.shifts)
-    return LeftOut(row, before.shifts.mean, after.shifts.mean, shells)
+    return LeftOut(row, *measured_in_both(before.shifts, after.shifts))
 
 
-def _shells(before: Shifts, after: Shifts) -> tuple[ShellRow, ...]:
+def shell_rows(before: Shifts, after: Shifts) -> tuple[ShellRow, ...]:
+    """Compare shifts of the same blocks by distance from the isocentre.
+
+    Parameters
+    ----------
+    before, after : Shifts
+        Of equal blocks in equal order.
+    """
     rows = []
-    for low, high in pairwise(SHELLS_MM):
-        b = before.length[(before.radius >= low) & (before.radius < high)]
-        a = after.length[(after.radius >= low) & (after.radius < high)]
-        if len(a) and len(b):
-            rows.append(ShellRow(low, high, len(a), float(b.mean()), float(a.mean())))
+    for low, high in pairwise(SHELL_EDGES_MM):
+        inside = (before.radius >= low) & (before.radius < high)
+        if inside.any():
+            lengths = (float(shifts.length[inside].mean()) for shifts in (before, after))
+            rows.append(ShellRow(low, high, int(inside.sum()), *lengths))
     return tuple(rows)

@@ -8,6 +8,7 @@ import numpy as np
 
 from distcorr.correction import (
     FULL_SUPPORT,
+    SHELL_EDGES_MM,
     Correction,
     InputRole,
     ProvenanceInput,
@@ -17,6 +18,9 @@ from distcorr.correction import (
 
 RADIUS_STEP_MM = 5.0
 """Steps in which the supported sphere is measured."""
+
+SENTENCE_EDGES_MM = tuple(edge for edge in SHELL_EDGES_MM if edge % 50 == 0)
+"""A sentence bears half of the shells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Answer:
 
 def answers(correction: Correction) -> list[Answer]:
     """Say what was learned, from whom, how good it is and where it holds."""
-    shells = shell_figures(correction)
+    shells = shell_figures(correction, SENTENCE_EDGES_MM)
     return [
         _learned(correction, shells),
         _from_whom(correction),

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 
 from distcorr.correction import Correction
 from tests.cli.running import run
-
-COARSE = ("--voxel", "6", "--fov", "330", "180", "240", "--field", "strong", "--quiet")
-DEGREE = ("--degree", "5", "--quiet")
 
 
 @dataclass(frozen=True)
@@ -23,25 +18,6 @@ class Learned:
     cohort: Path
     correction: Path
     stdout: str
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Threads that wait for each other cost more here than they save."""
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
-
-
-@pytest.fixture(scope="session")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The manifest of two subjects and a new one; one for each process."""
-    folder = tmp_path_factory.mktemp("cohort") / "simulated"
-    done = run("simulate", folder, *COARSE)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str(folder / "cohort.toml")
-    return folder / "cohort.toml"
 
 
 @pytest.fixture(scope="session")
@@ -112,20 +88,6 @@ def test_a_report_can_be_written_again(learned: Learned, tmp_path: Path) -> None
     assert "ref02" in page.read_text(encoding="utf-8")
 
 
-def test_each_subject_is_left_out(cohort: Path, tmp_path: Path) -> None:
-    done = run("validate", cohort, "-o", tmp_path, *DEGREE)
-    assert done.returncode == 0, done.stderr
-    written = json.loads((tmp_path / "validation.json").read_text(encoding="utf-8"))
-    assert [row["left_out"] for row in written["left_out"]] == ["ref01", "ref02"]
-    for row in written["left_out"]:
-        assert row["residual_after"] < row["residual_before"]
-        assert 0 < row["field_change_mean_mm"] < 1.5
-    assert "ref01" in done.stdout
-    again = run("validate", cohort, "-o", tmp_path, *DEGREE)
-    assert again.returncode == 1
-    assert again.stderr.startswith("error[output-exists]")
-
-
 def one_line(stderr: str, code: str) -> None:
     assert stderr.startswith(f"error[{code}]: ")
     assert stderr.count("\n") == 1
@@ -152,12 +114,3 @@ def test_swapped_scans_are_refused(cohort: Path, tmp_path: Path) -> None:
     done = run("learn", swapped, "-o", tmp_path / "x.dcorr", "--quiet")
     assert done.returncode == 1
     one_line(done.stderr, "axial-coronal-swapped")
-
-
-def test_one_reference_can_not_be_left_out(cohort: Path) -> None:
-    parts = cohort.read_text(encoding="utf-8").split("[[reference]]")
-    single = cohort.with_name("single.toml")
-    single.write_text("[[reference]]" + parts[1].split("[[scan]]")[0], encoding="utf-8")
-    done = run("validate", single, *DEGREE)
-    assert done.returncode == 1
-    one_line(done.stderr, "too-few-references")

@@ -82,7 +82,7 @@ def test_arrays_are_read_only_and_records_closed() -> None:
 def test_shells_tell_displacement_support_and_uncertainty() -> None:
     field = HarmonicField.from_terms(x={}, y={}, z={(2, 0): 40.0})
     made = correction_of(field, 240.0, 20.0, support_mm=120.0)
-    rows = shell_figures(made)
+    rows = shell_figures(made, (0, 50, 100, 150, 200))
     assert [row.supported for row in rows[:2]] == [1.0, 1.0]
     assert 0 < rows[2].supported < 1
     assert rows[3] == ShellFigures(

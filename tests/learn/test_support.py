@@ -1,4 +1,4 @@
-"""Where a field is kept, and what a pair leaves in millimetres."""
+"""Where a field is kept."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import pytest
 from distcorr.correction import FULL_SUPPORT
 from distcorr.errors import Code, DistcorrError
 from distcorr.field import HarmonicField, Lattice
-from distcorr.learn.shifts import SHIFT_SD_MM, local_shifts
-from distcorr.learn.similarity import Comparison
 from distcorr.learn.support import FADE_MM, MIN_JACOBIAN, fade
 from distcorr.phantom.fields import default_field
 
@@ -57,46 +55,3 @@ def test_a_field_that_folds_everywhere_is_refused() -> None:
     with pytest.raises(DistcorrError) as refusal:
         fade(LAYOUT, folding, KNOWN, LIMIT_MM)
     assert refusal.value.code is Code.FOLDING
-
-
-def compared(gradient: np.ndarray, shift: np.ndarray) -> Comparison:
-    """A pair whose coronal tissue lies ``shift`` away from where it is expected."""
-    m = len(gradient)
-    return Comparison(
-        residual=-(gradient * shift).sum(axis=1).astype(np.float32),
-        slope=np.ones(m, np.float32),
-        gradient=gradient.astype(np.float32),
-        weight=np.full(m, 4.0, np.float32),
-        correlation=np.ones(m, np.float32),
-        contrast=np.ones(m, np.float32),
-    )
-
-
-def test_shifts_of_blocks_are_recovered() -> None:
-    g = np.random.default_rng(0)
-    points = g.uniform(0, 90, (40_000, 3))
-    gradient = g.normal(size=points.shape)
-    left = points[:, :1] < 60
-    shift = np.where(left, [1.0, -2.0, 2.0], [0.0, 0.0, 0.5])
-    made = local_shifts(compared(gradient, shift), points, step_mm=3.0, correlated=5.0)
-    assert len(made.length) == 27
-    assert np.sort(made.length)[:9] == pytest.approx(0.5, abs=0.01)
-    assert np.sort(made.length)[9:] == pytest.approx(3.0, abs=0.05)
-    assert made.radius.min() == pytest.approx(np.sqrt(3) * 15, abs=3)
-    assert made.mean == pytest.approx(made.length.mean())
-
-
-def test_blocks_without_structure_stay_at_zero() -> None:
-    points = np.random.default_rng(0).uniform(0, 30, (1000, 3))
-    gradient = np.full(points.shape, 1e-4)
-    made = local_shifts(compared(gradient, np.full(3, 2.0)), points, step_mm=3.0, correlated=5.0)
-    assert made.length.max() < 0.01 * SHIFT_SD_MM
-
-
-def test_nothing_measured_is_no_shift() -> None:
-    points = np.random.default_rng(0).uniform(0, 30, (50, 3))
-    made = local_shifts(
-        compared(np.ones(points.shape), np.ones(3)), points, step_mm=3.0, correlated=5.0
-    )
-    assert len(made.length) == 0
-    assert made.mean is None

@@ -1,0 +1,163 @@
+"""Spatial cross-validation within one subject.
+
+With one reference there is nobody to leave out, so parts of the body are left
+out instead: the field is learned from three quarters of it and judged in the
+rest. That tells whether the field is more than a description of the tissue it
+was learned from. It can't tell the scanner from the subject.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distcorr.errors import Code, DistcorrError
+from distcorr.learn.body import find_body
+from distcorr.learn.estimate import (
+    SKIN_MARGIN_MM,
+    compare_at,
+    compare_with,
+    comparison_level,
+    learn,
+)
+from distcorr.learn.fit import Progress
+from distcorr.learn.pair import PairLevel, Reference
+from distcorr.learn.settings import FitSettings
+from distcorr.learn.shifts import BLOCK_MM, Shifts, filled_blocks, measured_in_both
+
+Bools = NDArray[np.bool_]
+Indices = NDArray[np.intp]
+
+FOLDS = 4
+
+CUBE_BLOCKS = 2
+CUBE_MM = CUBE_BLOCKS * BLOCK_MM
+"""Edge of the cubes that are left out. As wide as the finest detail that the field
+can hold (remainder nodes 60 mm apart, half a wave of degree 9 at 170 mm), so that a
+cube's inside does not follow from its rim; any larger, and a fold would miss whole
+directions from the isocentre, which is asking for extrapolation."""
+
+MIN_FOLD_BLOCKS = 16
+"""Fewest blocks of tissue in a fold, two full cubes of eight: less is one spot of
+the body and says nothing of the field."""
+
+
+@dataclass(frozen=True, eq=False)
+class LeftOutFold:
+    """One left-out part of the body.
+
+    Attributes
+    ----------
+    fold : int
+    before, after : Shifts
+        Of its blocks, with the subject's motion alone, and with the field and
+        the motion learned from the other folds. The motion alone is fitted to
+        the whole body, this fold included.
+    """
+
+    fold: int
+    before: Shifts
+    after: Shifts
+
+
+def fold_of(x: Indices, y: Indices, z: Indices) -> Indices:
+    """Assign cubes, by their places along the axes, to folds 0 to 3.
+
+    Cubes with a common face differ, and each fold has two of the eight cubes
+    that meet at the isocentre.
+    """
+    return np.asarray((x + 2 * y + 3 * z) % FOLDS)
+
+
+def cross_validate(
+    reference: Reference, settings: FitSettings, progress: Progress | None
+) -> tuple[LeftOutFold, ...]:
+    """Learn from all but one fold of a subject and test on that fold, for each.
+
+    Parameters
+    ----------
+    reference : Reference
+    settings : FitSettings
+    progress : callable, optional
+        Called with a line of text and the share done, 0 to 1.
+
+    Raises
+    ------
+    DistcorrError
+        ``too-few-references`` if the body is too small to be divided, and as
+        :func:`distcorr.learn.learn`.
+    """
+    body = find_body(reference.axial, margin_mm=SKIN_MARGIN_MM)
+    level = comparison_level(reference, body)
+    _require_large_folds(level)
+    return tuple(
+        _left_out(
+            reference,
+            level,
+            fold,
+            settings,
+            part_of(progress, f"without fold {fold + 1}", fold, FOLDS),
+        )
+        for fold in range(FOLDS)
+    )
+
+
+def part_of(progress: Progress | None, name: str, index: int, runs: int) -> Progress | None:
+    """Return the progress of one of several fits, told as a share of all of them."""
+    if progress is None:
+        return None
+    tell: Progress = progress
+    return lambda text, share: tell(f"{name}: {text}", (index + share) / runs)
+
+
+def _require_large_folds(level: PairLevel) -> None:
+    cubes = filled_blocks(level.points, level.step_mm) // CUBE_BLOCKS
+    counts = np.bincount(fold_of(*cubes.T), minlength=FOLDS)
+    if counts.min() < MIN_FOLD_BLOCKS:
+        raise DistcorrError(
+            Code.TOO_FEW_REFERENCES,
+            f"{level.reference.id} alone shows too little tissue for spatial cross-validation",
+            f"the folds have {', '.join(str(n) for n in counts)} blocks of {BLOCK_MM:.0f} mm, "
+            f"{MIN_FOLD_BLOCKS} needed",
+            "add a reference, so that one subject can be left out",
+        )
+
+
+def _left_out(
+    reference: Reference,
+    level: PairLevel,
+    fold: int,
+    settings: FitSettings,
+    progress: Progress | None,
+) -> LeftOutFold:
+    result = learn([without_fold(reference, fold)], settings, progress)
+    (motion,) = result.state.motions
+    before = compare_with(level, result.no_field, motion).shifts
+    after = compare_at(level, result.field, motion).shifts
+    return LeftOutFold(fold, *measured_in_both(_within(before, fold), _within(after, fold)))
+
+
+def _within(shifts: Shifts, fold: int) -> Shifts:
+    return shifts.restricted(fold_of(*(shifts.block // CUBE_BLOCKS).T) == fold)
+
+
+def without_fold(reference: Reference, fold: int) -> Reference:
+    """Return the reference with a fold's cubes masked out."""
+    grid = reference.axial.volume.grid
+    T = reference.axial.acquisition.T_scanner_patient @ grid.T_lps_index
+    keep = _folds_on(T, grid.shape) != fold
+    if reference.mask is not None:
+        keep &= reference.mask
+    return replace(reference, mask=keep)
+
+
+def _folds_on(T_scanner_index: NDArray[np.float64], shape: tuple[int, int, int]) -> Indices:
+    """Find the fold of each voxel, shape (k, j, i)."""
+    k, j, i = np.ogrid[: shape[0], : shape[1], : shape[2]]
+    x, y, z = (
+        np.floor((offset + along_i * i + along_j * j + along_k * k) / CUBE_MM).astype(np.intp)
+        for along_i, along_j, along_k, offset in T_scanner_index[:3]
+    )
+    return fold_of(x, y, z)
