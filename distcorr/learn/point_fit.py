@@ -29,9 +29,10 @@ DEGREES = range(3, 10)
 MIN_POINTS = 12
 """Fewest pairs on which a field can rest: motion and calibration use up four."""
 
-MAX_STEPS = 60
-TOLERANCE_MM = 1e-3
-"""Largest change of the field at the points at which the fit ends."""
+MAX_STEPS = 100
+TOLERANCE = 0.05
+"""Largest change of the field at the points at which the fit ends, as a share of
+the points' scatter."""
 
 UNTRUSTED = 0.05
 """Share of full weight below which a pair contradicts the others: 10 standard
@@ -124,7 +125,15 @@ def fit_points(sets: Sequence[PointPairs], degrees: Sequence[int] = DEGREES) -> 
         there are too few pairs, ``not-converged``, ``folding``.
     """
     _require_enough(sets)
-    fits = {degree: _fit(sets, degree) for degree in degrees}
+    tried = {degree: _fit(sets, degree) for degree in degrees}
+    fits = {degree: fit for degree, fit in tried.items() if fit is not None}
+    if not fits:
+        raise DistcorrError(
+            Code.NOT_CONVERGED,
+            "the fit to points did not converge",
+            f"{MAX_STEPS} steps, degrees {', '.join(map(str, degrees))}",
+            "check labels, axes and units of the points",
+        )
     evidence = {degree: _log_evidence(fit) for degree, fit in fits.items()}
     best = max(evidence, key=lambda degree: evidence[degree])
     return replace(fits[best], log_evidence=evidence)
@@ -149,21 +158,17 @@ def _require_enough(sets: Sequence[PointPairs]) -> None:
         )
 
 
-def _fit(sets: Sequence[PointPairs], degree: int) -> PointFit:
+def _fit(sets: Sequence[PointPairs], degree: int) -> PointFit | None:
+    """Fit with one degree; None if it does not converge, as one that is too small may."""
     state = State.initial_for(degree, [pairs.still.centre for pairs in sets])
+    views = _views(sets, state)
     for step in range(1, MAX_STEPS + 1):
-        views = _views(sets, state)
         new = _stepped(state, sets, views)
         change = _largest_change(state, new, sets)
-        state = new
-        if change < TOLERANCE_MM:
-            return PointFit(state, tuple(sets), tuple(_views(sets, state)), {}, step)
-    raise DistcorrError(
-        Code.NOT_CONVERGED,
-        f"the fit of degree {degree} to points did not converge",
-        f"change {change:.3f} mm after {MAX_STEPS} steps",
-        "check labels, axes and units of the points",
-    )
+        state, views = new, _views(sets, new)
+        if change < TOLERANCE * min(view.scale_mm for view in views):
+            return PointFit(state, tuple(sets), tuple(views), {}, step)
+    return None
 
 
 def _views(sets: Sequence[PointPairs], state: State) -> list[PointsLinear]:
@@ -174,19 +179,24 @@ def _views(sets: Sequence[PointPairs], state: State) -> list[PointsLinear]:
     ]
 
 
+def _total(views: Sequence[PointsLinear]) -> tuple[Normal, Array]:
+    """Sum all sets' normal equations; their gradients by block below each other."""
+    parts = [embed(v.normal, v.gradients, s, len(views)) for s, v in enumerate(views)]
+    total = Normal(
+        np.sum([own.matrix for own, _ in parts], axis=0),
+        np.sum([own.vector for own, _ in parts], axis=0),
+    )
+    return total, np.concatenate([gradients for _, gradients in parts])
+
+
 def _precision(state: State, sets: Sequence[PointPairs]) -> Array:
     return np.concatenate([state.prior.precision, *[pairs.motion_precision for pairs in sets]])
 
 
 def _stepped(state: State, sets: Sequence[PointPairs], views: Sequence[PointsLinear]) -> State:
     """Take one step, and re-estimate scatter and the widths of the prior."""
-    parts = [embed(v.normal, v.gradients, s, len(views)) for s, v in enumerate(views)]
-    total = Normal(
-        np.sum([own.matrix for own, _ in parts], axis=0),
-        np.sum([own.vector for own, _ in parts], axis=0),
-    )
+    total, gradients = _total(views)
     precision = _precision(state, sets)
-    gradients = np.concatenate([g for _, g in parts])
     inflation = max(1.0, _scatter(total.scaled(1 / state.inflation), total, precision, gradients))
     information = total.scaled(1 / inflation)
     factor = cho_factor(information.matrix + np.diag(precision))
@@ -213,10 +223,10 @@ def _largest_change(old: State, new: State, sets: Sequence[PointPairs]) -> float
 
 
 def _log_evidence(fit: PointFit) -> float:
-    """Log marginal likelihood of all points, up to a constant of sets and motions."""
+    """Log marginal likelihood of all points."""
     state = fit.state
     precision = _precision(state, fit.pairs)
-    parameters = state.parameters
-    log_prior = 0.5 * float(np.log(precision).sum() - precision @ parameters**2)
-    log_volume = 0.5 * float(np.linalg.slogdet(state.covariance)[1])
+    log_prior = 0.5 * float(np.log(precision).sum() - precision @ state.parameters**2)
+    A = _total(fit.views)[0].matrix + np.diag(precision)
+    log_volume = -0.5 * float(np.linalg.slogdet(A)[1])
     return sum(view.log_likelihood for view in fit.views) + log_prior + log_volume

@@ -69,6 +69,9 @@ _FIXED_STRAIN = 1e-8
 _CHUNK = 2048
 """Points per matrix product; bounds the rows of 300 unknowns to 15 MB."""
 
+_SCALE_STEPS = 20
+"""Steps of a sequence of scalars that halves its error each time."""
+
 _STRAIN = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 """Entries of the symmetric matrix S that are estimated."""
 
@@ -195,8 +198,7 @@ class PointsLinear:
     weight : ndarray, shape (m,)
         Of each coordinate's squared residual, 1/mm^2.
     scale_mm : float
-        Standard deviation of a coordinate that the residuals suggest, at least
-        ``sd_mm``.
+        Scale of Student's t that the residuals suggest, at least ``sd_mm``.
     strain : ndarray, shape (3, 3)
         S.
     log_likelihood : float
@@ -210,6 +212,11 @@ class PointsLinear:
     scale_mm: float
     strain: Array
     log_likelihood: float
+
+    @property
+    def noise_sd_mm(self) -> float:
+        """Standard deviation of a coordinate under Student's t of that scale, mm."""
+        return self.scale_mm * float(np.sqrt(STUDENT_NU / (STUDENT_NU - 2)))
 
     @property
     def trust(self) -> Array:
@@ -254,11 +261,11 @@ def linearise(
     )
     none = np.zeros(len(_STRAIN))
     precision = np.concatenate([prior.precision, pairs.motion_precision, none])
-    scale = _scale(at.raw_residual, pairs.sd_mm)
+    scale = student_scale(at.raw_residual, pairs.sd_mm)
     # The scatter can only be told once it is known how many unknowns it was fitted with.
     determined = at.sums(scale).determined(precision)
     free = max(1.0 - determined / at.raw_residual.size, 1.0 / at.raw_residual.size)
-    found = at.sums(_scale(at.strained_residual(scale), pairs.sd_mm, free))
+    found = at.sums(student_scale(at.strained_residual(scale), pairs.sd_mm, free))
     residual = np.full((len(pairs), 3), np.nan)
     weight = np.zeros(len(pairs))
     residual[rows], weight[rows] = found.residual, found.weight
@@ -274,9 +281,25 @@ def linearise(
     )
 
 
-def _scale(residual: Array, floor_mm: float, free: float = 1.0) -> float:
-    """Robust standard deviation of a coordinate; ``free`` is the share of degrees left."""
-    return max(MAD_TO_SD * float(np.median(np.abs(residual))) / np.sqrt(free), floor_mm)
+def student_scale(residual: Array, floor_mm: float, free: float = 1.0) -> float:
+    """Scale of Student's t that residuals (m, 3) suggest, mm.
+
+    The most likely scale, found from the median by fixed-point iteration.
+
+    Parameters
+    ----------
+    residual : ndarray, shape (m, 3)
+    floor_mm : float
+        Smallest scale that is believed.
+    free : float
+        Share of the residuals' degrees of freedom that a fit has left.
+    """
+    scale = max(MAD_TO_SD * float(np.median(np.abs(residual))), floor_mm)
+    squares = (residual**2).sum(axis=1)
+    for _ in range(_SCALE_STEPS):
+        weighted = (STUDENT_NU + 3) / (STUDENT_NU + squares / scale**2) * squares
+        scale = max(float(np.sqrt(weighted.mean() / 3 / free)), floor_mm)
+    return scale
 
 
 def student_weight(residual: Array, scale_mm: float) -> Array:
