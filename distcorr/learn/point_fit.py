@@ -18,7 +18,8 @@ from scipy.linalg import cho_factor, cho_solve
 from distcorr.errors import Code, DistcorrError, Finding
 from distcorr.field import HarmonicField
 from distcorr.learn.normal import Normal, embed
-from distcorr.learn.points import PointPairs, PointsLinear, linearise
+from distcorr.learn.point_pairs import PointPairs
+from distcorr.learn.points import PointsLinear, linearise
 from distcorr.learn.state import State
 
 Array = NDArray[np.float64]
@@ -106,6 +107,11 @@ class PointFit:
                     )
                 )
         return tuple(found)
+
+
+def degrees_up_to(largest: int) -> range:
+    """Degrees that compete if none may be larger than ``largest``."""
+    return range(min(DEGREES.start, largest), largest + 1)
 
 
 def fit_points(sets: Sequence[PointPairs], degrees: Sequence[int] = DEGREES) -> PointFit:

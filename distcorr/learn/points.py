@@ -27,32 +27,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
-from scipy.special import gammaln
 
 from distcorr.acquisition import Acquisition
 from distcorr.errors import Code, DistcorrError
 from distcorr.field import HarmonicBasis, ScannerField
 from distcorr.learn.normal import Normal
+from distcorr.learn.point_pairs import PointPairs
 from distcorr.learn.prior import HarmonicPrior
-from distcorr.learn.rigid import MOTION_SD, PARAMETERS, Motion
-from distcorr.space import transform_points
+from distcorr.learn.rigid import PARAMETERS, Motion
+from distcorr.learn.student import (
+    STUDENT_NU,
+    student_log_likelihood,
+    student_scale,
+    student_weight,
+)
 from distcorr.space.linear import solve3
 
 Array = NDArray[np.float64]
-
-DEFAULT_SD_MM = 0.1
-"""Localisation below which no marker's centre is known, mm: a twentieth of a voxel."""
-
-CALIBRATION_SD = 0.02
-"""Prior width of the entries of S where calibration is estimated: 1.5 to 3 % were
-measured on two sets of markers of one scanner."""
-
-STUDENT_NU = 4.0
-"""Degrees of freedom of Student's t, the usual compromise between the normal and
-rejecting outright (Lange et al. 1989)."""
-
-MAD_TO_SD = 1.4826
-"""Standard deviation of a normal variable whose median absolute value is 1."""
 
 BLOCK_MM = 40.0
 """Edge of the cubes whose gradients are compared to see how much the data scatter."""
@@ -60,126 +51,11 @@ BLOCK_MM = 40.0
 MAX_UNSOLVED = 0.1
 """Share of points at which the map may have no solution before the field is refused."""
 
-_FIXED_PRECISION = 1e10
-"""Inverse variance that keeps a motion in place: 0.01 micrometres or microradians."""
-
-_FIXED_STRAIN = 1e-8
-"""Width that keeps S at zero: nanometres at the edge of the field of view."""
-
 _CHUNK = 2048
 """Points per matrix product; bounds the rows of 300 unknowns to 15 MB."""
 
-_SCALE_STEPS = 20
-"""Steps of a sequence of scalars that halves its error each time."""
-
 _STRAIN = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 """Entries of the symmetric matrix S that are estimated."""
-
-
-@dataclass(frozen=True, eq=False)
-class PointPairs:
-    """True and shown places of the same points.
-
-    Parameters
-    ----------
-    id : str
-        Pseudonym of the phantom or subject.
-    acquisition : Acquisition
-        Map of the scan that shows the points.
-    true_lps, shown_lps : ndarray, shape (m, 3)
-        Patient LPS of that scan, mm; the true ones up to ``motion``.
-    sd_mm : float
-        Standard deviation of one coordinate of a localised point; the scatter
-        that the fit finds is taken instead where it is larger.
-    motion_sd : ndarray, shape (6,), or None
-        Prior widths (mm, rad) of the rigid motion from the true places to the
-        scanner. None where both are known in one frame.
-    calibration_sd : float
-        Prior width of the linear error of the shown places, as a share of the
-        distance from the isocentre. 0 where there is none.
-    """
-
-    id: str
-    acquisition: Acquisition
-    true_lps: Array
-    shown_lps: Array
-    sd_mm: float = DEFAULT_SD_MM
-    motion_sd: Array | None = None
-    calibration_sd: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("true_lps", "shown_lps"):
-            array = np.array(getattr(self, name), dtype=np.float64)
-            if array.ndim != 2 or array.shape[1] != 3 or not np.isfinite(array).all():
-                raise ValueError(f"{name} must be finite, shape (m, 3), got {array.shape}")
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
-        if len(self.true_lps) != len(self.shown_lps) or len(self.true_lps) == 0:
-            raise ValueError(f"{len(self.true_lps)} true and {len(self.shown_lps)} shown points")
-        if not self.sd_mm > 0 or not self.calibration_sd >= 0:
-            raise ValueError("sd_mm must be positive, calibration_sd not negative")
-
-    def __len__(self) -> int:
-        return len(self.true_lps)
-
-    def __repr__(self) -> str:
-        return f"PointPairs({self.id!r}, {len(self)} pairs, {self.acquisition.state})"
-
-    @property
-    def true_scanner(self) -> Array:
-        """True places in the scanner frame, before ``motion``."""
-        return transform_points(self.acquisition.T_scanner_patient, self.true_lps)
-
-    @property
-    def shown_scanner(self) -> Array:
-        """Shown places in the scanner frame."""
-        return transform_points(self.acquisition.T_scanner_patient, self.shown_lps)
-
-    @property
-    def still(self) -> Motion:
-        """The motion to start from: none, about the centre of the true places."""
-        return Motion.none(self.true_scanner.mean(axis=0))
-
-    @property
-    def motion_precision(self) -> Array:
-        """Inverse prior variances of the motion, shape (6,)."""
-        if self.motion_sd is None:
-            return np.full(PARAMETERS, _FIXED_PRECISION)
-        return np.asarray(self.motion_sd, dtype=np.float64) ** -2
-
-    @property
-    def strain_precision(self) -> float:
-        """Inverse prior variance of each entry of S."""
-        return max(self.calibration_sd, _FIXED_STRAIN) ** -2
-
-    def subset(self, rows: NDArray[np.intp]) -> PointPairs:
-        """Return some of the pairs."""
-        return PointPairs(
-            self.id,
-            self.acquisition,
-            self.true_lps[rows],
-            self.shown_lps[rows],
-            self.sd_mm,
-            self.motion_sd,
-            self.calibration_sd,
-        )
-
-    def predicted(self, field: ScannerField, motion: Motion, strain: Array) -> Array:
-        """Where the scan is expected to show the points, scanner frame, mm.
-
-        Parameters
-        ----------
-        field : ScannerField
-        motion : Motion
-        strain : ndarray, shape (3, 3)
-            S, as a fit has found it.
-        """
-        shown = self.acquisition.true_to_shown(field, motion.apply(self.true_scanner))
-        return shown + shown @ strain
-
-
-FREE_PLACEMENT = MOTION_SD
-"""``motion_sd`` of a phantom that was put down by laser or registered roughly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,44 +157,6 @@ def linearise(
     )
 
 
-def student_scale(residual: Array, floor_mm: float, free: float = 1.0) -> float:
-    """Scale of Student's t that residuals (m, 3) suggest, mm.
-
-    The most likely scale, found from the median by fixed-point iteration.
-
-    Parameters
-    ----------
-    residual : ndarray, shape (m, 3)
-    floor_mm : float
-        Smallest scale that is believed.
-    free : float
-        Share of the residuals' degrees of freedom that a fit has left.
-    """
-    scale = max(MAD_TO_SD * float(np.median(np.abs(residual))), floor_mm)
-    squares = (residual**2).sum(axis=1)
-    for _ in range(_SCALE_STEPS):
-        weighted = (STUDENT_NU + 3) / (STUDENT_NU + squares / scale**2) * squares
-        scale = max(float(np.sqrt(weighted.mean() / 3 / free)), floor_mm)
-    return scale
-
-
-def student_weight(residual: Array, scale_mm: float) -> Array:
-    """Weight of each point (m,) under Student's t in three dimensions, 1/mm^2."""
-    square = (residual**2).sum(axis=1) / scale_mm**2
-    return np.asarray((STUDENT_NU + 3) / (STUDENT_NU + square) / scale_mm**2)
-
-
-def student_log_likelihood(residual: Array, scale_mm: float) -> float:
-    """Log density of residuals (m, 3) under Student's t in three dimensions."""
-    square = (residual**2).sum(axis=1) / scale_mm**2
-    constant = (
-        gammaln((STUDENT_NU + 3) / 2)
-        - gammaln(STUDENT_NU / 2)
-        - 1.5 * np.log(STUDENT_NU * np.pi * scale_mm**2)
-    )
-    return float((constant - (STUDENT_NU + 3) / 2 * np.log1p(square / STUDENT_NU)).sum())
-
-
 @dataclass(frozen=True, eq=False)
 class _Sums:
     """Normal equations with S still among the unknowns, as the last six."""
@@ -413,7 +251,7 @@ class _Linearisation:
         return _Sums(matrix, gradients, residual, weight, scale_mm, strain, precision)
 
     def _derivatives(self, rows: slice, strain: Array) -> tuple[Array, Array]:
-        """Derivatives of (I + S) s by the coefficients (m, 3, 3k) and the motion (m, 3, 6)."""
+        """Differentiate (I + S) s by the coefficients (m, 3, 3k) and the motion (m, 3, 6)."""
         acquisition = self._pairs.acquisition
         moved, shown = self._moved[rows], self._shown[rows]
         m, k = len(moved), self._basis.size
@@ -431,12 +269,43 @@ class _Linearisation:
         return by_field.reshape(m, 3, 3 * k), by_motion
 
 
+def shown_change(
+    acquisition: Acquisition,
+    field: ScannerField,
+    change: ScannerField,
+    true_scanner: Array,
+    shown_scanner: Array,
+) -> Array:
+    """How far shown points move if D changes by a little.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+    field : ScannerField
+        D.
+    change : ScannerField
+        dD.
+    true_scanner, shown_scanner : ndarray, shape (m, 3)
+        r and s, scanner frame, mm.
+
+    Returns
+    -------
+    ndarray, shape (m, 3)
+        ``(I + Q J(s))^-1 (dD(r) - Q dD(s))``, mm.
+    """
+    if acquisition.shows_truth:
+        return np.zeros_like(true_scanner)
+    Q = acquisition.vendor_projector
+    direct = change.displacement(true_scanner) - change.displacement(shown_scanner) @ Q
+    return solve3(np.eye(3) + Q @ field.jacobian(shown_scanner), direct)
+
+
 _STRAIN_STEPS = 4
 """Reweighted least squares for six unknowns; the outer steps go on from there."""
 
 
 def strain_rows(shown: Array) -> Array:
-    """Derivative of ``S s`` by the six entries of S at points s (m, 3), shape (m, 3, 6)."""
+    """Differentiate ``S s`` by the six entries of S at points s (m, 3), shape (m, 3, 6)."""
     out = np.zeros((len(shown), 3, len(_STRAIN)))
     for column, (a, b) in enumerate(_STRAIN):
         out[:, a, column] = shown[:, b]
@@ -452,6 +321,6 @@ def _symmetric(entries: Array) -> Array:
 
 
 def _blocks(points: Array) -> NDArray[np.intp]:
-    """Number the cube of space in which each point lies."""
+    """Tell the number of the cube of space in which each point lies."""
     cell = np.floor(points / BLOCK_MM).astype(np.intp)
     return np.unique(cell, axis=0, return_inverse=True)[1].reshape(-1)

@@ -134,11 +134,11 @@ def read_fcsv(path: Path) -> PointList:
         than Slicer writes; ``points-invalid``.
     """
     lines = read_text(path).splitlines()
-    header = dict(
-        (match["name"].lower(), match["value"])
+    header = {
+        match["name"].lower(): match["value"]
         for line in lines
         if (match := _FCSV_HEADER.match(line))
-    )
+    }
     if "coordinatesystem" not in header:
         raise DistcorrError(
             Code.BAD_FORMAT, "the file does not state the axes of its coordinates", str(path),
@@ -151,9 +151,7 @@ def read_fcsv(path: Path) -> PointList:
     labels = tuple(row[_FCSV_LABEL] if len(row) > _FCSV_LABEL else "" for row in placed)
     points = [_fcsv_point(path, row) for row in placed]
     array = np.array(points, dtype=np.float64).reshape(-1, 3) * axes.signs
-    return PointList(
-        str(path), labels, array, axes, skipped(str(path), len(rows) - len(placed))
-    )
+    return PointList(str(path), labels, array, axes, skipped(str(path), len(rows) - len(placed)))
 
 
 def _fcsv_rows(path: Path, lines: list[str]) -> list[list[str]]:
