@@ -47,12 +47,12 @@ def learn(
         refuse_existing(path, overwrite=overwrite)
     settings = FitSettings(max_degree=degree, sd_limit_mm=sd_limit)
     manifest = read_cohort(cohort)
-    loaded = load_references(manifest)
-    for one in loaded:
-        tell(in_order_of_harm(one.findings), one.id)
     if manifest.points:
         correction = learn_points_and_write(manifest, settings, out, page, overwrite=overwrite)
     else:
+        loaded = load_references(manifest)
+        for one in loaded:
+            tell(in_order_of_harm(one.findings), one.id)
         correction = learn_and_write(loaded, settings, out, page, overwrite=overwrite, quiet=quiet)
     if not quiet:
         for line in summary(correction):

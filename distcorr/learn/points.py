@@ -67,7 +67,8 @@ class PointsLinear:
     normal : Normal
         Of ``3 * basis.size + 6`` unknowns; its vector points downhill.
     gradients : ndarray, shape (blocks, unknowns)
-        The share of each cube of space in the vector.
+        The share of each cube of space in the vector. Their sum is the vector but
+        for the pull of S's prior, which belongs to no cube.
     residual : ndarray, shape (m, 3)
         Predicted minus shown, scanner frame, mm; NaN where the map has no
         solution.
@@ -175,8 +176,8 @@ class _Sums:
         cross = cho_solve(cho_factor(self.matrix[own:, own:]), self.matrix[own:, :own])
         matrix = self.matrix[:own, :own] - self.matrix[:own, own:] @ cross
         gradients = self.gradients[:, :own] - self.gradients[:, own:] @ cross
-        # S lies at its optimum, where the data's pull is the prior's: the sum of
-        # the blocks' shares needs no correction by it.
+        # S lies at its optimum, where its data and its prior pull alike, so that
+        # the vector needs no correction.
         return Normal(matrix, self.gradients[:, :own].sum(axis=0)), gradients
 
     def determined(self, precision: Array) -> float:
