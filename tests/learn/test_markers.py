@@ -15,11 +15,17 @@ HELD_OUT_MEAN_MM = 0.55
 """Mean error of the other half without the three contradicting pairs; 0.46 to 0.51
 measured, of which the markers' own scatter is 0.38."""
 
-FIELD_MEAN_MM = 0.40
-"""Mean disagreement of two halves' fits, per fit: the field's own error."""
+FIELD_MEAN_MM = 0.30
+"""Mean disagreement of two halves' fits, per fit: the field's own error; 0.18 to
+0.23 measured."""
 
-PUBLISHED_RMS_MM = 0.5
-"""Difference from the published coil terms within 155 mm; 0.37 measured, of 3.4."""
+PUBLISHED_RMS_MM = 0.2
+"""Difference from the published harmonics at the markers they were fitted to, by
+axis; 0.15, 0.10, 0.12 measured."""
+
+GRADIENT_RMS_MM = 0.5
+"""Difference of the part that is free of B0, of another acquisition, from the
+published coil terms within 155 mm; 0.37 measured, of 3.4."""
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +46,10 @@ def test_one_half_predicts_the_other(found):
         assert 0.9 < half.within_2_sd < 0.99
 
 
-def test_the_field_is_the_published_one(found):
-    assert found.difference_rms_mm < PUBLISHED_RMS_MM
-    assert found.published_rms_mm > 6 * found.difference_rms_mm
+def test_the_harmonics_are_the_published_ones(found):
+    assert max(found.difference_mm) < PUBLISHED_RMS_MM
+    assert min(found.published_mm) > 10 * max(found.difference_mm)
+    assert found.gradient_difference_mm < GRADIENT_RMS_MM
 
 
 def test_mismatched_markers_are_named(found):
