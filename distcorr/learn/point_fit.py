@@ -93,7 +93,7 @@ class PointFit:
         """Tell which pairs contradict the others."""
         found = []
         for pairs, view in zip(self.pairs, self.views, strict=True):
-            rows = np.flatnonzero(view.trust < UNTRUSTED)
+            rows = np.flatnonzero(np.isfinite(view.residual[:, 0]) & (view.trust < UNTRUSTED))
             if len(rows):
                 off = np.linalg.norm(view.residual[rows], axis=1)
                 listed = ", ".join(

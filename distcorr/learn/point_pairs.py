@@ -71,6 +71,12 @@ class PointPairs:
             object.__setattr__(self, name, array)
         if len(self.true_lps) != len(self.shown_lps) or len(self.true_lps) == 0:
             raise ValueError(f"{len(self.true_lps)} true and {len(self.shown_lps)} shown points")
+        if self.motion_sd is not None:
+            widths = np.array(self.motion_sd, dtype=np.float64)
+            if widths.shape != (PARAMETERS,) or not (widths > 0).all():
+                raise ValueError(f"motion_sd must be {PARAMETERS} positive widths, got {widths}")
+            widths.setflags(write=False)
+            object.__setattr__(self, "motion_sd", widths)
         if not self.sd_mm > 0 or not self.calibration_sd >= 0:
             raise ValueError("sd_mm must be positive, calibration_sd not negative")
 
@@ -100,7 +106,7 @@ class PointPairs:
         """Inverse prior variances of the motion, shape (6,)."""
         if self.motion_sd is None:
             return np.full(PARAMETERS, _FIXED_PRECISION)
-        return np.asarray(self.motion_sd, dtype=np.float64) ** -2
+        return np.asarray(self.motion_sd**-2.0)
 
     @property
     def strain_precision(self) -> float:

@@ -187,6 +187,22 @@ def test_too_few_points_are_refused():
     assert raised.value.code is Code.POINTS_INVALID
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"true_lps": np.zeros((3, 2))},
+        {"shown_lps": np.full((250, 3), np.nan)},
+        {"shown_lps": np.zeros((3, 3))},
+        {"sd_mm": 0.0},
+        {"calibration_sd": -1.0},
+        {"motion_sd": np.zeros(6)},
+    ],
+)
+def test_impossible_pairs_can_not_be_made(wrong):
+    with pytest.raises(ValueError, match=r"shape|points|positive"):
+        replace(simulated(acquisition()), **wrong)
+
+
 def test_likelihood_is_students():
     residual = np.random.default_rng(0).normal(0, 0.4, (30, 3))
     expected = multivariate_t(np.zeros(3), 0.3**2 * np.eye(3), df=STUDENT_NU).logpdf(residual)
