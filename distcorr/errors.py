@@ -56,6 +56,10 @@ class Code(StrEnum):
     STATED_OTHERWISE = "stated-otherwise"
     FRAME_OF_REFERENCE_DIFFERS = "frame-of-reference-differs"
     RESIDUAL_DISTORTION = "residual-distortion"
+    # points
+    POINTS_INVALID = "points-invalid"
+    POINTS_UNUSED = "points-unused"
+    POINTS_DISAGREE = "points-disagree"
     # manifests
     MANIFEST_INVALID = "manifest-invalid"
     # learning
@@ -232,6 +236,17 @@ REGISTRY: dict[Code, Entry] = {
         Severity.WARNING,
         "the scan itself is geometrically distorted although it is loaded correctly",
         "learn a correction of this scanner and apply it",
+    ),
+    Code.POINTS_INVALID: Entry(
+        Severity.REFUSAL, "points or pairs of points can't be right", "correct the named points"
+    ),
+    Code.POINTS_UNUSED: Entry(
+        Severity.WARNING, "some points of a list could not be used", "complete them or remove them"
+    ),
+    Code.POINTS_DISAGREE: Entry(
+        Severity.WARNING,
+        "some pairs of points contradict all others and count for almost nothing",
+        "check their labels and where they were placed",
     ),
     Code.MANIFEST_INVALID: Entry(
         Severity.REFUSAL,

@@ -12,6 +12,17 @@
     path = "sub07/coronal"
     # optional: state, isocentre_lps, patient_position
 
+    [[points]]                      # markers or landmarks: true and shown places
+    id = "phantom"
+    pairs = "phantom/markers.csv"   # or: true = "ct.mrk.json", shown = "mr.mrk.json"
+    shown_state = "ND"
+    patient_position = "HFS"
+    # optional: isocentre_lps, normal (of the slices; DIS2D needs it), sd_mm,
+    #           pairing = "label" | "order", placement, calibration = "free" | "known"
+
+    [scanner]                       # whose field it is, where no DICOM file tells
+    # optional: manufacturer, model, serial, field_strength_t
+
 Unknown keys are errors.
 """
 
@@ -20,14 +31,23 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from distcorr.batch.load import Statement
 from distcorr.errors import Code, DistcorrError
-from distcorr.facts import VendorState
+from distcorr.facts import Scanner, VendorState
+from distcorr.points import Pairing
 from distcorr.space import PatientPosition
 
 MAX_MANIFEST_BYTES = 16 << 20
@@ -91,11 +111,76 @@ class CohortScan(_Entry):
         return Statement(source, self.state, self.patient_position, self.isocentre_lps)
 
 
+class Nuisance(StrEnum):
+    """Whether something that is not the field's is estimated beside it."""
+
+    FREE = "free"
+    KNOWN = "known"
+
+
+_PAIRS = "table of pairs: true_x to shown_z, or x_gt to z_gnl; patient LPS, mm"
+_LIST = "list of points: .mrk.json, .fcsv, or .csv with x, y, z (LPS, mm)"
+_PLACEMENT = "whether a rigid motion from the true to the shown places is estimated"
+_CALIBRATION = "whether a linear error of the shown places (voxel size) is estimated"
+
+
+class CohortPoints(_Entry):
+    """Markers or landmarks whose true and shown places are known; paths as written."""
+
+    id: Id = Field(description="pseudonym; it is written into the correction")
+    pairs: Text | None = Field(None, description=_PAIRS)
+    true: Text | None = Field(None, description=_LIST)
+    shown: Text | None = Field(None, description=_LIST)
+    pairing: Pairing = Field(Pairing.LABEL, description="how the two lists belong together")
+    shown_state: VendorState = Field(description="vendor correction of the scan that shows them")
+    patient_position: PatientPosition = Field(description="of the scan that shows them")
+    isocentre_lps: Point | None = Field(
+        None, description="place of the isocentre in patient LPS, mm; the origin if absent"
+    )
+    normal: Point | None = Field(None, description="slice normal, patient LPS; DIS2D needs it")
+    sd_mm: Annotated[Number, Field(gt=0, le=20)] | None = Field(
+        None, description="standard deviation of one coordinate of a localised point, mm"
+    )
+    placement: Nuisance = Field(Nuisance.FREE, description=_PLACEMENT)
+    calibration: Nuisance = Field(Nuisance.FREE, description=_CALIBRATION)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.true is None) != (self.shown is None) or (self.pairs is None) == (
+            self.true is None
+        ):
+            raise ValueError("give either pairs, or true and shown")
+        if self.pairs is not None and "pairing" in self.model_fields_set:
+            raise ValueError("pairing is for two lists, and pairs is one table")
+        if (self.normal is None) == (self.shown_state is VendorState.DIS2D):
+            raise ValueError("normal is needed for DIS2D, and for nothing else")
+        if self.normal is not None and not any(self.normal):
+            raise ValueError("normal has no length")
+        return self
+
+
+class CohortScanner(_Entry):
+    """Identity of the scanner, where no DICOM file tells it."""
+
+    manufacturer: str = Field("", description="as DICOM writes it, for example SIEMENS")
+    model: str = Field("", description="ManufacturerModelName")
+    serial: str = Field("", description="DeviceSerialNumber")
+    field_strength_t: Annotated[Number, Field(gt=0, le=30)] | None = Field(
+        None, description="MagneticFieldStrength, T"
+    )
+
+    def scanner(self) -> Scanner:
+        """Return it as the facts hold it."""
+        return Scanner(self.manufacturer, self.model, self.serial, self.field_strength_t)
+
+
 class _Manifest(_Entry):
     """Which scans belong together, and what is known of them."""
 
     reference: tuple[CohortReference, ...] = ()
     scan: tuple[CohortScan, ...] = ()
+    points: tuple[CohortPoints, ...] = ()
+    scanner: CohortScanner | None = None
 
 
 @dataclass(frozen=True)
@@ -108,11 +193,16 @@ class Cohort:
         Of the manifest.
     references : tuple of CohortReference
     scans : tuple of CohortScan
+    points : tuple of CohortPoints
+    scanner : CohortScanner or None
+        As stated.
     """
 
     path: Path
     references: tuple[CohortReference, ...]
     scans: tuple[CohortScan, ...]
+    points: tuple[CohortPoints, ...] = ()
+    scanner: CohortScanner | None = None
 
     def resolve(self, written: str) -> Path:
         """Path of an entry; relative ones are relative to the manifest."""
@@ -140,7 +230,7 @@ def read_cohort(path: Path) -> Cohort:
         manifest = _Manifest.model_validate(raw)
     except ValidationError as error:
         raise _invalid(path, "; ".join(_explain(one) for one in error.errors())) from error
-    cohort = Cohort(path, manifest.reference, manifest.scan)
+    cohort = Cohort(path, manifest.reference, manifest.scan, manifest.points, manifest.scanner)
     _require_unique_ids(cohort)
     return cohort
 
@@ -159,10 +249,19 @@ def _require_unique_ids(cohort: Cohort) -> None:
     seen: dict[str, str] = {}
     named = [(f"reference[{n}].id", entry.id) for n, entry in enumerate(cohort.references, 1)]
     named += [(f"scan[{n}].id", entry.id) for n, entry in enumerate(cohort.scans, 1)]
+    named += [(f"points[{n}].id", entry.id) for n, entry in enumerate(cohort.points, 1)]
     for where, name in named:
         first = seen.setdefault(name.lower(), where)
         if first != where:
             raise _invalid(cohort.path, f"{where}: {name!r} is also {first}")
+
+
+_TABLES: dict[str, type[BaseModel]] = {
+    "reference": CohortReference,
+    "scan": CohortScan,
+    "points": CohortPoints,
+    "scanner": CohortScanner,
+}
 
 
 def _explain(error: Any) -> str:
@@ -173,8 +272,7 @@ def _explain(error: Any) -> str:
     key = where.removeprefix(".")
     if error["type"] != "extra_forbidden":
         return f"{key}: {error['msg'].removeprefix('Value error, ').lower()}"
-    tables: dict[str, type[BaseModel]] = {"reference": CohortReference, "scan": CohortScan}
-    table = tables.get(error["loc"][0], _Manifest) if len(error["loc"]) > 1 else _Manifest
+    table = _TABLES.get(error["loc"][0], _Manifest) if len(error["loc"]) > 1 else _Manifest
     guesses = get_close_matches(str(error["loc"][-1]), list(table.model_fields), n=1)
     return f"{key}: unknown key" + (f", did you mean {guesses[0]}?" if guesses else "")
 

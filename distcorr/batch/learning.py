@@ -8,10 +8,14 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from distcorr import __version__
+from distcorr.batch.cohort import Cohort
+from distcorr.batch.points import LoadedPoints
 from distcorr.batch.references import LoadedReference
-from distcorr.correction import Correction, Provenance
+from distcorr.correction import Correction, Provenance, ProvenanceInput
+from distcorr.errors import Finding
 from distcorr.facts import Scanner
 from distcorr.learn import FitResult, FitSettings, Reference
+from distcorr.learn.point_result import learn_from_points
 
 LIBRARIES = ("numpy", "scipy", "numba", "SimpleITK", "pydicom")
 """Libraries whose versions can change a number of the result."""
@@ -32,7 +36,37 @@ def pack(result: FitResult, loaded: Sequence[LoadedReference], settings: FitSett
         What it was learned from.
     settings : FitSettings
     """
-    return result.correction(scanner_of(loaded), _provenance(loaded, settings))
+    inputs = [source for one in loaded for source in one.inputs]
+    return result.correction(scanner_of(loaded), _provenance(inputs, settings))
+
+
+def learn_points(
+    loaded: Sequence[LoadedPoints], cohort: Cohort, settings: FitSettings
+) -> tuple[Correction, tuple[Finding, ...]]:
+    """Learn from a cohort's points alone.
+
+    Parameters
+    ----------
+    loaded : sequence of LoadedPoints
+    cohort : Cohort
+        States the scanner; the correction is of an unknown one if it doesn't.
+    settings : FitSettings
+
+    Returns
+    -------
+    correction : Correction
+    findings : tuple of Finding
+        Which pairs contradict the others.
+
+    Raises
+    ------
+    DistcorrError
+        As :func:`distcorr.learn.point_result.learn_from_points`.
+    """
+    result, findings = learn_from_points([one.pairs for one in loaded], settings)
+    scanner = Scanner() if cohort.scanner is None else cohort.scanner.scanner()
+    provenance = _provenance([one.input for one in loaded], settings)
+    return result.correction(scanner, provenance), findings
 
 
 def scanner_of(loaded: Sequence[LoadedReference]) -> Scanner:
@@ -57,7 +91,7 @@ def scanner_of(loaded: Sequence[LoadedReference]) -> Scanner:
     )
 
 
-def _provenance(loaded: Sequence[LoadedReference], settings: FitSettings) -> Provenance:
+def _provenance(inputs: Sequence[ProvenanceInput], settings: FitSettings) -> Provenance:
     software = {"python": platform.python_version()}
     software |= {name: version(name) for name in LIBRARIES}
     return Provenance(
@@ -65,5 +99,5 @@ def _provenance(loaded: Sequence[LoadedReference], settings: FitSettings) -> Pro
         distcorr=__version__,
         software=software,
         settings=settings.model_dump(),
-        inputs=tuple(source for one in loaded for source in one.inputs),
+        inputs=tuple(inputs),
     )

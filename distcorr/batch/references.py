@@ -63,13 +63,17 @@ def load_references(
     Raises
     ------
     DistcorrError
-        ``manifest-invalid`` if there are none or two are the same scan,
+        ``manifest-invalid`` if there are neither references nor points or two
+        are the same scan,
         ``axial-coronal-swapped``, ``scanners-differ``, ``state-unknown``, and as
         :func:`distcorr.batch.load_scan`.
     """
-    if not cohort.references:
+    if not cohort.references and not cohort.points:
         raise DistcorrError(
-            Code.MANIFEST_INVALID, f"{cohort.path} names no reference", "", "add a [[reference]]"
+            Code.MANIFEST_INVALID,
+            f"{cohort.path} names no reference and no points",
+            "",
+            "add a [[reference]] or [[points]]",
         )
     loaded = []
     for entry in cohort.references:

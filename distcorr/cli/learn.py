@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from distcorr.batch import LoadedReference, load_references, read_cohort
-from distcorr.batch.learning import pack, references_of
+from distcorr.batch import Cohort, LoadedReference, load_points, load_references, read_cohort
+from distcorr.batch.learning import learn_points, pack, references_of
 from distcorr.cli.progress import share_progress
 from distcorr.cli.statements import OverwriteOption, tell
 from distcorr.correction import Correction
-from distcorr.errors import in_order_of_harm
+from distcorr.errors import Code, DistcorrError, in_order_of_harm
 from distcorr.learn import FitSettings
 from distcorr.learn import learn as fit
 from distcorr.outputs import refuse_existing
@@ -41,22 +41,26 @@ def learn(
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Learn a scanner's correction from its reference pairs; the report lands beside it."""
+    """Learn a scanner's correction from reference pairs or points; the report lands beside it."""
     page = out.with_name(out.name + ".html")
     for path in (out, page):
         refuse_existing(path, overwrite=overwrite)
     settings = FitSettings(max_degree=degree, sd_limit_mm=sd_limit)
-    loaded = load_and_tell(cohort)
-    correction = learn_and_write(loaded, settings, out, page, overwrite=overwrite, quiet=quiet)
+    manifest = read_cohort(cohort)
+    if manifest.points:
+        correction = learn_points_and_write(manifest, settings, out, page, overwrite=overwrite)
+    else:
+        loaded = load_and_tell(manifest)
+        correction = learn_and_write(loaded, settings, out, page, overwrite=overwrite, quiet=quiet)
     if not quiet:
         for line in summary(correction):
             typer.echo(line)
         typer.echo(f"{out}\n{page}")
 
 
-def load_and_tell(cohort: Path) -> list[LoadedReference]:
+def load_and_tell(cohort: Cohort) -> list[LoadedReference]:
     """Load the references that a manifest names and print what was found on the way."""
-    loaded = load_references(read_cohort(cohort))
+    loaded = load_references(cohort)
     for one in loaded:
         tell(in_order_of_harm(one.findings), one.id)
     return loaded
@@ -78,6 +82,27 @@ def learn_and_write(
     made = [make_pictures(one.id, one.axial, one.coronal, correction) for one in loaded]
     correction.save(out, overwrite=overwrite)
     write_report(correction, page, [one for one in made if one is not None], overwrite=overwrite)
+    return correction
+
+
+def learn_points_and_write(
+    cohort: Cohort, settings: FitSettings, out: Path, page: Path, *, overwrite: bool
+) -> Correction:
+    """Fit to points alone, and write the correction and its report."""
+    if cohort.references:
+        raise DistcorrError(
+            Code.MANIFEST_INVALID,
+            "points and references can't be fitted together yet",
+            str(cohort.path),
+            "give them in manifests of their own",
+        )
+    loaded = load_points(cohort)
+    for one in loaded:
+        tell(one.findings, one.id)
+    correction, findings = learn_points(loaded, cohort, settings)
+    tell(findings, "points")
+    correction.save(out, overwrite=overwrite)
+    write_report(correction, page, [], overwrite=overwrite)
     return correction
 
 

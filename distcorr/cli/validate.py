@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from distcorr.batch import read_cohort
 from distcorr.batch.learning import references_of, scanner_of
 from distcorr.cli.learn import DEFAULTS, DegreeOption, QuietOption, load_and_tell
 from distcorr.cli.progress import share_progress
@@ -36,7 +37,7 @@ def validate(
     target = None if out is None else out / "validation.json"
     if target is not None:
         refuse_existing(target, overwrite=overwrite)
-    loaded = load_and_tell(cohort)
+    loaded = load_and_tell(read_cohort(cohort))
     with share_progress("validating", quiet=quiet) as progress:
         validation = run(references_of(loaded), FitSettings(max_degree=degree), progress)
     if target is not None:

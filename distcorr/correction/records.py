@@ -40,14 +40,15 @@ class Axis(StrEnum):
 
 
 class InputRole(StrEnum):
-    """What a scan served as."""
+    """What an input served as."""
 
     AXIAL = "axial"
     CORONAL = "coronal"
+    POINTS = "points"
 
 
 class ProvenanceInput(Record):
-    """One scan that went into the fit.
+    """One scan or set of points that went into the fit.
 
     Attributes
     ----------
@@ -57,7 +58,8 @@ class ProvenanceInput(Record):
     state : VendorState
         Vendor correction that the fit assumed.
     sha256 : str
-        Of voxel values and grid, see :func:`distcorr.batch.load.content_sha256`.
+        Of voxel values and grid, see :func:`distcorr.batch.load.content_sha256`,
+        or of points, see :func:`distcorr.batch.points.points_sha256`.
     """
 
     reference: str

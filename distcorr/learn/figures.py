@@ -76,15 +76,20 @@ def _component(result: FitResult, a: int) -> ComponentRevealed:
     axis = (Axis.X, Axis.Y, Axis.Z)[a]
     gain, share = result.gain.components[a], result.information[a]
     revealed = result.gain.revealed[a]
+    where = (
+        "differs between the two scans of a pair"
+        if result.references
+        else "moves the shown points as no placement or calibration could"
+    )
     if revealed:
         text = (
-            f"D_{axis} ({_NAMES[a]}) is shown: {min(gain, 1):.0%} of it differs between the two "
-            f"scans of a pair, and the data removed {share:.1%} of its prior variance."
+            f"D_{axis} ({_NAMES[a]}) is shown: {min(gain, 1):.0%} of it {where}, "
+            f"and the data removed {share:.1%} of its prior variance."
         )
     else:
         text = (
-            f"D_{axis} ({_NAMES[a]}) is not shown: only {gain:.0%} of it differs between the two "
-            f"scans of a pair, less than the {MIN_GAIN:.0%} that a measurement needs."
+            f"D_{axis} ({_NAMES[a]}) is not shown: only {gain:.0%} of it {where}, "
+            f"less than the {MIN_GAIN:.0%} that a measurement needs."
         )
     return ComponentRevealed(component=axis, revealed=revealed, information=share, text=text)
 

@@ -84,17 +84,31 @@ def _between(row: ShellFigures) -> str:
 
 def _from_whom(correction: Correction) -> Answer:
     grouped = pairs(correction)
+    points = [source for _, sources in grouped for source in sources.values() if _is_points(source)]
+    scanned = [sources for _, sources in grouped if not all(map(_is_points, sources.values()))]
     kinds = sorted(
         {
             ", ".join(f"{role} {source.state}" for role, source in sorted(sources.items()))
-            for _, sources in grouped
+            for sources in scanned
         }
     )
-    count = f"{len(grouped)} subject{'s' if len(grouped) != 1 else ''}"
-    text = f"From {count} scanned twice ({'; '.join(kinds)})."
-    if len(grouped) == 1:
-        text += " One subject alone can't tell the scanner's distortion from the subject's own."
-    return Answer("From whom?", text, doubtful=len(grouped) < 2)
+    texts = []
+    if scanned:
+        count = f"{len(scanned)} subject{'s' if len(scanned) != 1 else ''}"
+        texts.append(f"From {count} scanned twice ({'; '.join(kinds)}).")
+    if points:
+        count = f"{len(points)} set{'s' if len(points) != 1 else ''}"
+        states = ", ".join(sorted({source.state for source in points}))
+        texts.append(f"From {count} of points whose true places are known (shown {states}).")
+    if len(scanned) == 1 and not points:
+        texts.append(
+            "One subject alone can't tell the scanner's distortion from the subject's own."
+        )
+    return Answer("From whom?", " ".join(texts), doubtful=len(grouped) < 2 and not points)
+
+
+def _is_points(source: ProvenanceInput) -> bool:
+    return source.role is InputRole.POINTS
 
 
 def _how_good(correction: Correction, shells: tuple[ShellFigures, ...]) -> Answer:

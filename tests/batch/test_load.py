@@ -93,7 +93,7 @@ def test_references_are_loaded_with_their_inputs(tmp_path: Path) -> None:
     (reference,) = cohort_of(tmp_path, PAIR)
     assert reference.id == "r1"
     assert reference.axial.plane is Plane.AXIAL
-    assert [source.role for source in reference.inputs] == list(InputRole)
+    assert [one.role for one in reference.inputs] == [InputRole.AXIAL, InputRole.CORONAL]
     assert [source.state for source in reference.inputs] == [VendorState.DIS3D, VendorState.ND]
     assert reference.findings == ()
     assert "SURNAME" not in repr(reference)

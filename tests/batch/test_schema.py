@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from distcorr.batch import read_cohort
-from distcorr.batch.cohort import CohortReference, CohortScan, manifest_schema
+from distcorr.batch.cohort import (
+    CohortPoints,
+    CohortReference,
+    CohortScan,
+    CohortScanner,
+    manifest_schema,
+)
 
 FOLDER = Path(__file__).resolve().parents[2] / "data_manifest"
 SCHEMA = FOLDER / "cohort.schema.json"
@@ -28,7 +34,7 @@ def test_the_schema_is_not_stale() -> None:
 def test_the_schema_refuses_unknown_keys_and_explains_the_known() -> None:
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     assert schema["additionalProperties"] is False
-    for model in (CohortReference, CohortScan):
+    for model in (CohortReference, CohortScan, CohortPoints, CohortScanner):
         table = schema["$defs"][model.__name__]
         assert table["additionalProperties"] is False
         assert set(table["properties"]) == set(model.model_fields)
@@ -42,7 +48,7 @@ def test_there_are_examples() -> None:
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_examples_are_read(path: Path) -> None:
     cohort = read_cohort(path)
-    assert cohort.references or cohort.scans
+    assert cohort.references or cohort.scans or cohort.points
     assert path.read_text(encoding="utf-8").splitlines()[0] == SCHEMA_LINE
 
 
@@ -58,6 +64,14 @@ def test_one_example_shows_every_key(tmp_path: Path) -> None:
     ):
         shown = set().union(*(entry.model_fields_set for entry in entries))
         assert shown == set(model.model_fields)
+
+
+def test_one_example_shows_every_key_of_points() -> None:
+    cohort = read_cohort(FOLDER / "phantom_points.toml")
+    shown = set().union(*(entry.model_fields_set for entry in cohort.points))
+    assert shown == set(CohortPoints.model_fields)
+    assert cohort.scanner is not None
+    assert cohort.scanner.model_fields_set == set(CohortScanner.model_fields)
 
 
 def _uncommented(line: str) -> str:

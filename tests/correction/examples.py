@@ -68,7 +68,7 @@ def correction_of(
                     sha256=f"{index:064x}",
                 )
                 for index, reference in enumerate(references)
-                for role in InputRole
+                for role in (InputRole.AXIAL, InputRole.CORONAL)
             ),
         ),
         Figures(

@@ -1,13 +1,17 @@
 """The simulated fields against published magnitudes and measured markers."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
 
 from distcorr.errors import Code, DistcorrError
 from distcorr.phantom.fields import (
     FieldName,
+    LinacTerms,
     default_field,
     linac_1t,
     named_field,
@@ -88,20 +92,96 @@ def test_random_fields_depend_on_their_seed_alone():
     assert np.abs(random_field(4).coefficients - random_field(5).coefficients).max() > 0.1
 
 
-def test_linac_field_matches_its_markers(data):
-    folder = data / "gnl_linac1T"
-    field = linac_1t(folder)
+LINAC_RMS_MM = np.array([0.25, 0.25, 0.30])
+"""How well all published terms give the markers that they were fitted to; 0.18,
+0.16, 0.24 measured, and the localisation of a marker is of that size."""
+
+LINAC_GRADIENT_SD_MM = 0.4
+"""How well the coils' terms give the gradient part of the other acquisition; 0.35
+measured. Its markers scatter by 0.2 to 0.3 mm."""
+
+
+def robust_sd(values):
+    return 1.4826 * np.median(np.abs(values - np.median(values, axis=0)), axis=0)
+
+
+def without_linear(values, points):
+    """Placement and calibration are not the field's; robust, for some markers are mismatched."""
+    columns = np.c_[np.ones(len(points)), points]
+    weight = np.ones(len(points))
+    for _ in range(20):
+        root = np.sqrt(weight)[:, None]
+        fitted = columns @ np.linalg.lstsq(columns * root, values * root, rcond=None)[0]
+        square = ((values - fitted) ** 2).sum(axis=1)
+        weight = 1 / (1 + square / np.median(square))
+    return values - fitted
+
+
+def linac_markers(folder, which):
     with (folder / "MatchedMarkerVolume.csv").open() as stream:
-        rows = list(csv.DictReader(stream))
-    true = np.array([[float(r[f"{a}_gt"]) for a in "xyz"] for r in rows])
-    shown = np.array([[float(r[f"{a}_gnl"]) for a in "xyz"] for r in rows])
-    left = shown - field.displacement(true)
-    linear = np.c_[np.ones(len(true)), true]  # placement and calibration are not the field's
-    residual = left - linear @ np.linalg.lstsq(linear, left, rcond=None)[0]
-    rms = np.sqrt((residual**2).mean(axis=0))
-    raw = shown - linear @ np.linalg.lstsq(linear, shown, rcond=None)[0]
-    assert (rms < [0.45, 0.95, 0.5]).all()
-    assert (np.sqrt((raw**2).mean(axis=0)) > 2 * rms).all()
+        return np.array([[float(r[f"{a}_{which}"]) for a in "xyz"] for r in csv.DictReader(stream)])
+
+
+def linac_list(path):
+    (markup,) = json.loads(path.read_text())["markups"]
+    assert markup["coordinateSystem"] == "LPS"
+    return np.array([point["position"] for point in markup["controlPoints"]])
+
+
+def placed_and_matched(field, ct, mr):
+    """Place the CT's markers rigidly, let the linear part be free, and match the nearest.
+
+    Alternately, as iterated closest points do; the field takes the CT's markers to
+    within a few millimetres of the MR's, which are 20 mm apart.
+    """
+    tree, true = cKDTree(mr), ct - ct.mean(axis=0) + mr.mean(axis=0)
+    linear = np.zeros((4, 3))
+    for _ in range(60):
+        bent = true + field.displacement(true)
+        shown = bent + np.c_[np.ones(len(true)), true] @ linear
+        distance, nearest = tree.query(shown)
+        near = distance <= max(np.quantile(distance, 0.7), 1.0)
+        linear = np.linalg.lstsq(
+            np.c_[np.ones(len(true)), true][near], (mr[nearest] - bent)[near], rcond=None
+        )[0]
+        wanted = (true + mr[nearest] - bent)[near]
+        turn = Rotation.align_vectors(wanted - wanted.mean(axis=0), (ct - ct.mean(axis=0))[near])[0]
+        true = turn.apply(ct - ct[near].mean(axis=0)) + wanted.mean(axis=0)
+    return nearest, shown - mr[nearest]
+
+
+def test_all_linac_terms_give_the_markers_they_were_fitted_to(data):
+    folder = data / "gnl_linac1T"
+    ct, mr = linac_list(folder / "CT.mrk.json"), linac_list(folder / "MR.mrk.json")
+    field = linac_1t(folder, LinacTerms.ALL)
+    nearest, residual = placed_and_matched(field, ct, mr)
+    assert len(set(nearest)) == len(ct) == 336
+    assert (np.sqrt((residual**2).mean(axis=0)) < LINAC_RMS_MM).all()
+
+
+def test_the_coils_terms_give_the_gradient_part_of_other_markers(data):
+    folder = data / "gnl_linac1T"
+    true, shown = linac_markers(folder, "gt"), linac_markers(folder, "gnl")
+    left = {
+        terms: robust_sd(
+            without_linear(shown - linac_1t(folder, terms).displacement(true) - true, true)
+        )
+        for terms in LinacTerms
+    }
+    assert (left[LinacTerms.COIL] < LINAC_GRADIENT_SD_MM).all()
+    assert (robust_sd(without_linear(shown - true, true)) > 5 * left[LinacTerms.COIL]).all()
+    assert left[LinacTerms.ALL][0] > 2 * left[LinacTerms.COIL][0]
+
+
+def test_what_no_x_coil_makes_is_the_shift_by_b0(data):
+    """The extra terms of x are left out of the field for a reason that was measured."""
+    folder = data / "gnl_linac1T"
+    true, b0 = linac_markers(folder, "gt"), linac_markers(folder, "B0")
+    extra = linac_1t(folder, LinacTerms.ALL).displacement(true) - linac_1t(
+        folder, LinacTerms.COIL
+    ).displacement(true)
+    compared = without_linear(np.c_[extra[:, 0], b0[:, 2]], true)
+    assert np.corrcoef(compared.T)[0, 1] < -0.85
 
 
 def test_linac_files_that_are_not_there_are_refused(tmp_path):

@@ -1,0 +1,237 @@
+"""The field from pairs of points alone: Gauss-Newton steps on the posterior.
+
+Images and points share the unknowns, the prior and the normal equations; this
+loop is for cohorts without images. The largest degree of the harmonics is
+chosen by its evidence, the marginal likelihood in Laplace's approximation
+(MacKay 2003, Information Theory, Inference, and Learning Algorithms, ch. 27).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from distcorr.errors import Code, DistcorrError, Finding
+from distcorr.field import HarmonicField
+from distcorr.learn.normal import Normal, embed
+from distcorr.learn.point_pairs import PointPairs
+from distcorr.learn.points import PointsLinear, linearise
+from distcorr.learn.state import State
+
+Array = NDArray[np.float64]
+
+DEGREES = range(3, 10)
+"""Largest degrees that compete: the lowest term of a coil is of degree 3."""
+
+MIN_POINTS = 12
+"""Fewest pairs on which a field can rest: motion and calibration use up four."""
+
+MAX_STEPS = 100
+TOLERANCE = 0.05
+"""Largest change of the field at the points at which the fit ends, as a share of
+the points' scatter."""
+
+UNTRUSTED = 0.05
+"""Share of full weight below which a pair contradicts the others: 10 standard
+deviations off, as a label on the wrong marker is."""
+
+
+@dataclass(frozen=True, eq=False)
+class PointFit:
+    """Outcome of a fit to points.
+
+    Attributes
+    ----------
+    state : State
+        Field and motions with their covariance.
+    pairs : tuple of PointPairs
+    views : tuple of PointsLinear
+        What each set looks like at the end.
+    log_evidence : dict of int to float
+        By largest degree, of all that competed.
+    steps : int
+    """
+
+    state: State
+    pairs: tuple[PointPairs, ...]
+    views: tuple[PointsLinear, ...]
+    log_evidence: dict[int, float]
+    steps: int
+
+    @property
+    def max_degree(self) -> int:
+        """The degree chosen."""
+        return self.state.prior.basis.max_degree
+
+    @property
+    def field(self) -> HarmonicField:
+        """The field."""
+        return self.state.harmonics
+
+    def describe(self) -> list[str]:
+        """Say in one line for the field and one for each set what was found."""
+        lines = [
+            f"degree {self.max_degree} of "
+            + ", ".join(f"{d} ({e:.0f})" for d, e in self.log_evidence.items())
+            + f" by log evidence; {self.steps} steps; inflation {self.state.inflation:.1f}"
+        ]
+        for pairs, view, motion in zip(self.pairs, self.views, self.state.motions, strict=True):
+            percent = ", ".join(f"{100 * v:+.2f}" for v in np.diag(view.strain))
+            turned = np.rad2deg(np.linalg.norm(motion.rotation_vector))
+            lines.append(
+                f"{pairs.id}: {len(pairs)} pairs, scatter {view.scale_mm:.2f} mm, moved "
+                f"{np.linalg.norm(motion.translation):.2f} mm and {turned:.2f} deg, "
+                f"calibration {percent} %, {(view.trust < UNTRUSTED).sum()} contradict the rest"
+            )
+        return lines
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Tell which pairs contradict the others."""
+        found = []
+        for pairs, view in zip(self.pairs, self.views, strict=True):
+            rows = np.flatnonzero(np.isfinite(view.residual[:, 0]) & (view.trust < UNTRUSTED))
+            if len(rows):
+                off = np.linalg.norm(view.residual[rows], axis=1)
+                listed = ", ".join(
+                    f"pair {row + 1}: {mm:.1f} mm" for row, mm in zip(rows, off, strict=True)
+                )
+                found.append(
+                    Finding(
+                        Code.POINTS_DISAGREE,
+                        f"{len(rows)} of {len(pairs)} pairs of {pairs.id} contradict the others",
+                        listed,
+                    )
+                )
+        return tuple(found)
+
+
+def degrees_up_to(largest: int) -> range:
+    """Degrees that compete if none may be larger than ``largest``."""
+    return range(min(DEGREES.start, largest), largest + 1)
+
+
+def fit_points(sets: Sequence[PointPairs], degrees: Sequence[int] = DEGREES) -> PointFit:
+    """Fit harmonics and motions to pairs of points.
+
+    Parameters
+    ----------
+    sets : sequence of PointPairs
+        At least one that shows the field.
+    degrees : sequence of int
+        Largest degrees that compete; one alone is simply used.
+
+    Raises
+    ------
+    DistcorrError
+        ``nothing-to-learn`` if no set shows the field, ``points-invalid`` if
+        there are too few pairs, ``not-converged``, ``folding``.
+    """
+    _require_enough(sets)
+    tried = {degree: _fit(sets, degree) for degree in degrees}
+    fits = {degree: fit for degree, fit in tried.items() if fit is not None}
+    if not fits:
+        raise DistcorrError(
+            Code.NOT_CONVERGED,
+            "the fit to points did not converge",
+            f"{MAX_STEPS} steps, degrees {', '.join(map(str, degrees))}",
+            "check labels, axes and units of the points",
+        )
+    evidence = {degree: _log_evidence(fit) for degree, fit in fits.items()}
+    best = max(evidence, key=lambda degree: evidence[degree])
+    return replace(fits[best], log_evidence=evidence)
+
+
+def _require_enough(sets: Sequence[PointPairs]) -> None:
+    telling = [pairs for pairs in sets if not pairs.acquisition.shows_truth]
+    if not telling:
+        raise DistcorrError(
+            Code.NOTHING_TO_LEARN,
+            "no set of points shows the distortion",
+            ", ".join(f"{pairs.id}: {pairs.acquisition.state}" for pairs in sets),
+            "give points as a scan without three-dimensional correction shows them",
+        )
+    total = sum(len(pairs) for pairs in telling)
+    if total < MIN_POINTS:
+        raise DistcorrError(
+            Code.POINTS_INVALID,
+            "there are too few pairs of points to learn a field from",
+            f"{total}",
+            f"give at least {MIN_POINTS}",
+        )
+
+
+def _fit(sets: Sequence[PointPairs], degree: int) -> PointFit | None:
+    """Fit with one degree; None if it does not converge, as one that is too small may."""
+    state = State.initial_for(degree, [pairs.still.centre for pairs in sets])
+    views = _views(sets, state)
+    for step in range(1, MAX_STEPS + 1):
+        new = _stepped(state, sets, views)
+        change = _largest_change(state, new, sets)
+        state, views = new, _views(sets, new)
+        if change < TOLERANCE * min(view.scale_mm for view in views):
+            return PointFit(state, tuple(sets), tuple(views), {}, step)
+    return None
+
+
+def _views(sets: Sequence[PointPairs], state: State) -> list[PointsLinear]:
+    field = state.harmonics
+    return [
+        linearise(pairs, state.prior, field, motion)
+        for pairs, motion in zip(sets, state.motions, strict=True)
+    ]
+
+
+def _total(views: Sequence[PointsLinear]) -> tuple[Normal, Array]:
+    """Sum all sets' normal equations; their gradients by block below each other."""
+    parts = [embed(v.normal, v.gradients, s, len(views)) for s, v in enumerate(views)]
+    total = Normal(
+        np.sum([own.matrix for own, _ in parts], axis=0),
+        np.sum([own.vector for own, _ in parts], axis=0),
+    )
+    return total, np.concatenate([gradients for _, gradients in parts])
+
+
+def _precision(state: State, sets: Sequence[PointPairs]) -> Array:
+    return np.concatenate([state.prior.precision, *[pairs.motion_precision for pairs in sets]])
+
+
+def _stepped(state: State, sets: Sequence[PointPairs], views: Sequence[PointsLinear]) -> State:
+    """Take one step, and re-estimate scatter and the widths of the prior."""
+    total, gradients = _total(views)
+    precision = _precision(state, sets)
+    inflation = max(1.0, _scatter(total.matrix / state.inflation, total, precision, gradients))
+    factor = cho_factor(total.matrix / inflation + np.diag(precision))
+    step = cho_solve(factor, total.vector / inflation - precision * state.parameters)
+    covariance = cho_solve(factor, np.eye(len(step)))
+    new = replace(state, covariance=covariance, inflation=inflation).moved(step)
+    variance = np.diag(covariance)[: 3 * state.prior.basis.size].reshape(3, -1)
+    return replace(new, prior=new.prior.updated(new.coefficients, variance))
+
+
+def _scatter(information: Array, total: Normal, precision: Array, gradients: Array) -> float:
+    """Mean square of the blocks' gradients relative to what their weights predict."""
+    factor = cho_factor(information + np.diag(precision))
+    spread = float(np.einsum("bi,ib->", gradients, cho_solve(factor, gradients.T)))
+    return spread / max(float(np.trace(cho_solve(factor, total.matrix))), 1e-9)
+
+
+def _largest_change(old: State, new: State, sets: Sequence[PointPairs]) -> float:
+    change = HarmonicField(old.prior.basis, new.coefficients - old.coefficients)
+    return max(
+        float(np.linalg.norm(change.displacement(pairs.true_scanner), axis=1).max())
+        for pairs in sets
+    )
+
+
+def _log_evidence(fit: PointFit) -> float:
+    """Log marginal likelihood of all points."""
+    state = fit.state
+    precision = _precision(state, fit.pairs)
+    log_prior = 0.5 * float(np.log(precision).sum() - precision @ state.parameters**2)
+    A = _total(fit.views)[0].matrix + np.diag(precision)
+    log_volume = -0.5 * float(np.linalg.slogdet(A)[1])
+    return sum(view.log_likelihood for view in fit.views) + log_prior + log_volume

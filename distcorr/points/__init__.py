@@ -1,0 +1,17 @@
+"""Lists of points in files: phantom markers and landmarks, in patient LPS, mm."""
+
+from distcorr.points.lists import FileAxes, PointList
+from distcorr.points.matched import MatchedPoints, Pairing, match_lists, read_pairs
+from distcorr.points.read import read_points
+from distcorr.points.write import write_points
+
+__all__ = [
+    "FileAxes",
+    "MatchedPoints",
+    "Pairing",
+    "PointList",
+    "match_lists",
+    "read_pairs",
+    "read_points",
+    "write_points",
+]
