@@ -36,7 +36,8 @@ from distcorr.phantom.pairs import AnatomyKind, Case
 
 def chosen_runs(chosen: argparse.Namespace) -> list[Run]:
     """List the runs that the command line asks for."""
-    anatomies = [AnatomyKind(name) for name in chosen.anatomy]
+    usual = ANATOMIES if chosen.table else (AnatomyKind.LEGS, AnatomyKind.HEAD)
+    anatomies = [AnatomyKind(name) for name in chosen.anatomy or usual]
     if chosen.table:
         fields = (*FIELDS, LINAC) if chosen.linac else FIELDS
         rows = [
@@ -80,8 +81,9 @@ def main() -> None:
     data = os.environ.get("DISTCORR_DATA", "../shared/data")
     fields = [*FieldName, LINAC_NAME]
     parser.add_argument("--data", type=Path, default=Path(data))
-    parser.add_argument("--anatomy", nargs="+", choices=[*AnatomyKind], default=[*ANATOMIES])
-    parser.add_argument("--case", nargs="+", choices=[*Case], default=[Case.ND_TRUSTED])
+    parser.add_argument("--anatomy", nargs="+", choices=[*AnatomyKind])
+    usual = [Case.ND_TRUSTED, Case.DIS2D_BOTH]
+    parser.add_argument("--case", nargs="+", choices=[*Case], default=usual)
     parser.add_argument("--field", nargs="+", choices=fields, default=[FieldName.DEFAULT])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--voxel", type=float, default=2.0, help="mm")

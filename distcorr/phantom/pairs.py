@@ -203,8 +203,8 @@ def station_scans(
 ) -> tuple[ScanSettings, ...]:
     """Split an axial scan into stations of the table, from foot to head.
 
-    Each station is a scan of its own, at a table position that brings its
-    middle to the isocentre's height.
+    Each station is a scan of its own, at a table position (whole millimetres, as
+    headers tell it) that brings its middle to the isocentre's height.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ def station_scans(
         replace(
             axial,
             fov_mm=(left_right, front_back, length),
-            table_mm=(x, y, first + n * (length - overlap_mm)),
+            table_mm=(x, y, float(round(first + n * (length - overlap_mm)))),
             centre_scanner_mm=(across, deep, 0.0),
         )
         for n in range(count)
