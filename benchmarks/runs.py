@@ -8,8 +8,8 @@ import resource
 import subprocess
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -228,9 +228,23 @@ def carry_out(run: Run, data: Path, tell: Progress | None = None) -> Outcome:
 
 def carry_out_apart(run: Run, data: Path, tell: Progress | None = None) -> Outcome:
     """Carry out a run in a process of its own, so that its memory is its own."""
+    # No pool: its workers outlive a parent that is killed.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(carry_out, run, data, tell).result()
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_carry_out_into, args=(sender, run, data, tell))
+    child.start()
+    sender.close()
+    try:
+        outcome: Outcome = receiver.recv()
+    except EOFError:
+        child.join()
+        raise RuntimeError(f"{run.text()}: its process ended with {child.exitcode}") from None
+    child.join()
+    return outcome
+
+
+def _carry_out_into(sender: Connection, run: Run, data: Path, tell: Progress | None) -> None:
+    sender.send(carry_out(run, data, tell))
 
 
 @dataclass(frozen=True, slots=True)
