@@ -1,14 +1,21 @@
 """Accuracy of learned corrections on new subjects, against known truth.
 
 Simulates cohorts of digital legs and of real anatomy (from the data folder) as a
-scanner with a known field shows them, learns a correction from the reference
-pairs, and measures on a subject that took no part how far tissue is from its
-true place, before and after. Points: inside the body, within 200 mm of the
-isocentre. Usage:
+scanner with a known field shows them, learns a correction from the references,
+and measures on a subject that took no part how far tissue is from its true
+place, before and after. Points: inside the body, within 200 mm of the isocentre.
+Every run has a process of its own. Usage:
 
     python benchmarks/accuracy.py --data FOLDER [--anatomy legs head calves]
         [--case nd-trusted dis2d-both ...] [--field default ...] [--seeds 0 1 2]
-        [--voxel 2] [--subjects 2]
+        [--voxel 2] [--subjects 2] [--log FILE]
+    python benchmarks/accuracy.py --data FOLDER --table [--anatomy ...]
+        [--rows WORDS ...] [--linac] [--log FILE]
+
+The second prints the judged table: every row for head, legs and calves, each with
+three fields and seeds, and at the end the worst run of each row with its target.
+With --log, finished runs are kept as JSON lines and not repeated by the same
+version; an interrupted table goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -16,78 +23,50 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
-from dataclasses import dataclass
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
-import numpy as np
+from judged import ANATOMIES, FIELDS, LINAC, ROWS, verdicts
+from runs import HEADING, LINAC_NAME, FieldSeed, Log, Outcome, Run, carry_out_apart
 
-from distcorr.acquisition import Scan
-from distcorr.learn import FitResult, FitSettings, Reference, learn
-from distcorr.phantom.fields import FieldName, linac_1t, named_field
-from distcorr.phantom.pairs import AnatomyKind, Case, SimulatedCase, simulate_case
-from distcorr.phantom.truth import body_points
-from distcorr.space import transform_points
-
-RADIUS_MM = 200.0
-POINTS = 20_000
-LINAC = "linac-1t"
+from distcorr.phantom.fields import FieldName
+from distcorr.phantom.pairs import AnatomyKind, Case
 
 
-@dataclass(frozen=True)
-class Row:
-    """Errors in mm of one cohort's new subject."""
-
-    raw: np.ndarray
-    left: np.ndarray
-    radius: np.ndarray
-    within_2_sd: float
-    seconds: float
-
-    def text(self) -> str:
-        """One line of the table."""
-        shells = " ".join(
-            f"{self.left[(self.radius >= low) & (self.radius < high)].mean():5.3f}"
-            for low, high in ((0, 100), (100, 150), (150, 200))
+def chosen_runs(chosen: argparse.Namespace) -> list[Run]:
+    """List the runs that the command line asks for."""
+    usual = ANATOMIES if chosen.table else (AnatomyKind.LEGS, AnatomyKind.HEAD)
+    anatomies = [AnatomyKind(name) for name in chosen.anatomy or usual]
+    if chosen.table:
+        fields = (*FIELDS, LINAC) if chosen.linac else FIELDS
+        rows = [
+            row for row in ROWS if not chosen.rows or any(word in row.name for word in chosen.rows)
+        ]
+        return [row.run(a, f, chosen.voxel) for row, a, f in product(rows, anatomies, fields)]
+    return [
+        Run(case, anatomy, Case(case), FieldSeed(field, seed), chosen.voxel, chosen.subjects)
+        for anatomy, case, field, seed in product(
+            anatomies, chosen.case, chosen.field, chosen.seeds
         )
-        return (
-            f"{self.raw.mean():5.2f} {np.percentile(self.raw, 95):6.2f} | "
-            f"{self.left.mean():6.3f} {np.percentile(self.left, 95):6.3f} | {shells} | "
-            f"{self.within_2_sd:6.1%} | {self.seconds:6.0f}"
-        )
+    ]
 
 
-def reference_of(pair: object) -> Reference:
-    """Hand a simulated pair to the estimator as it would come from files."""
-    axial, coronal = pair.axial, pair.coronal  # type: ignore[attr-defined]
-    return Reference(
-        pair.id,  # type: ignore[attr-defined]
-        Scan(axial.volume, axial.facts),
-        Scan(coronal.volume, coronal.facts),
-    )
-
-
-def measure(case: SimulatedCase, settings: FitSettings, *, verbose: bool) -> tuple[Row, FitResult]:
-    """Learn from a case's references and measure its first new subject."""
-    start = time.perf_counter()
-    references = [reference_of(pair) for pair in case.references]
-    result = learn(references, settings, _tell if verbose else None)
-    seconds = time.perf_counter() - start
-    scan = case.new[0]
-    shown, true = body_points(scan, POINTS, seed=1)
-    acquisition = Scan(scan.volume, scan.facts).acquisition
-    at = transform_points(acquisition.T_scanner_patient, true)
-    keep = np.linalg.norm(at, axis=1) < RADIUS_MM
-    true, shown, at = true[keep], shown[keep], at[keep]
-    found = acquisition.shown_to_true_patient(result.field, shown)
-    left = np.nan_to_num(np.linalg.norm(found - true, axis=1), nan=1e3)
-    sd = result.standard_deviation_at(at)
-    error = result.field.displacement(at) - case.field.displacement(at)
-    seen = np.array(result.gain.revealed)
-    inside = (np.abs(error[:, seen]) <= 2 * sd[:, seen]).mean()
-    raw = np.linalg.norm(shown - true, axis=1)
-    return Row(raw, left, np.linalg.norm(at, axis=1), float(inside), seconds), result
+def carry_out_all(
+    runs: Iterable[Run], data: Path, log: Log | None, *, verbose: bool
+) -> list[tuple[Run, Outcome]]:
+    """Carry out runs, or take them from the log, and print a line for each."""
+    results = []
+    print(HEADING)
+    for run in runs:
+        outcome = None if log is None else log.find(run)
+        if outcome is None:
+            outcome = carry_out_apart(run, data, _tell if verbose else None)
+            if log is not None:
+                log.append(run, outcome)
+        results.append((run, outcome))
+        print(f"{run.text():58s} | {outcome.text()}", flush=True)
+    return results
 
 
 def _tell(text: str, share: float) -> None:
@@ -96,38 +75,30 @@ def _tell(text: str, share: float) -> None:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     data = os.environ.get("DISTCORR_DATA", "../shared/data")
+    fields = [*FieldName, LINAC_NAME]
     parser.add_argument("--data", type=Path, default=Path(data))
-    parser.add_argument("--anatomy", nargs="+", default=["legs", "head"])
-    parser.add_argument("--case", nargs="+", default=["nd-trusted", "dis2d-both"])
-    parser.add_argument("--field", nargs="+", default=["default"])
+    parser.add_argument("--anatomy", nargs="+", choices=[*AnatomyKind])
+    usual = [Case.ND_TRUSTED, Case.DIS2D_BOTH]
+    parser.add_argument("--case", nargs="+", choices=[*Case], default=usual)
+    parser.add_argument("--field", nargs="+", choices=fields, default=[FieldName.DEFAULT])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--voxel", type=float, default=2.0)
-    parser.add_argument("--subjects", type=int, default=2)
+    parser.add_argument("--voxel", type=float, default=2.0, help="mm")
+    parser.add_argument("--subjects", type=int, default=2, help="references")
+    parser.add_argument("--table", action="store_true", help="the judged rows")
+    parser.add_argument("--rows", nargs="+", help="rows of the table whose names hold these words")
+    parser.add_argument("--linac", action="store_true", help="the table with a measured field, too")
+    parser.add_argument("--log", type=Path, help="JSON lines to resume from and to add to")
     parser.add_argument("--verbose", action="store_true")
     chosen = parser.parse_args()
-    print(
-        f"{'cohort':42s} | raw mean p95 | left mean  p95  | <100 <150 <200 mm | in 2 SD | learn s"
-    )
-    rows = product(chosen.anatomy, chosen.case, chosen.field, chosen.seeds)
-    for anatomy, case_name, field_name, seed in rows:
-        field = (
-            linac_1t(chosen.data / "gnl_linac1T")
-            if field_name == LINAC
-            else named_field(FieldName(field_name), seed)
-        )
-        case = simulate_case(
-            AnatomyKind(anatomy),
-            Case(case_name),
-            field,
-            subjects=chosen.subjects,
-            voxel_mm=chosen.voxel,
-            seed=seed,
-            data=chosen.data / "anatomy",
-        )
-        row, _ = measure(case, FitSettings(), verbose=chosen.verbose)
-        print(f"{f'{anatomy} {case_name} {field_name} seed {seed}':42s} | {row.text()}", flush=True)
+    log = None if chosen.log is None else Log(chosen.log)
+    results = carry_out_all(chosen_runs(chosen), chosen.data, log, verbose=chosen.verbose)
+    if chosen.table:
+        print("\nworst run of each row, and target (mm)")
+        print("\n".join(verdicts(results)))
 
 
 if __name__ == "__main__":

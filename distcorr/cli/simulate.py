@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from distcorr.facts import Plane, VendorState
 from distcorr.phantom.cohort import MAX_SUBJECTS, CohortSettings, simulate_cohort
 from distcorr.phantom.contrasts import Contrast
 from distcorr.phantom.fields import FieldName
-from distcorr.phantom.pairs import PairSettings
+from distcorr.phantom.pairs import PairSettings, station_scans
 from distcorr.phantom.settings import DEFAULT_BIAS, DEFAULT_FOV_MM, DEFAULT_NOISE, ScanSettings
 from distcorr.space import PatientPosition
 
@@ -60,6 +61,32 @@ def simulate(
         int | None,
         typer.Option(help="Another table position of the axial scans.", show_default="--table"),
     ] = None,
+    new_position: Annotated[
+        PatientPosition | None,
+        typer.Option(help="Another position of the new subjects.", show_default="--position"),
+    ] = None,
+    axial_cover: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            help="Lowest and highest end of the axial scans, mm head-wards of the isocentre.",
+            show_default="as --fov",
+        ),
+    ] = None,
+    stations: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=9,
+            help="Axial scans, one for each station of the table, that share the length.",
+        ),
+    ] = 1,
+    side_motion: Annotated[
+        tuple[float, float],
+        typer.Option(help="Motion of leg against leg between the scans: SD in mm and degrees."),
+    ] = (0.0, 0.0),
+    fat_shift: Annotated[
+        float, typer.Option(help="Chemical shift of fat along the readout, pixels.")
+    ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal files.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
@@ -82,13 +109,35 @@ def simulate(
             contrast=seen,
             noise=noise,
             bias=bias,
+            fat_shift_pixels=fat_shift,
         )
 
+    axial = scan(Plane.AXIAL, axial_state, contrast, table if axial_table is None else axial_table)
+    if axial_cover is not None:
+        axial = _covering(axial, *axial_cover)
+    first, *others = station_scans(axial, stations)
+    coronal = scan(Plane.CORONAL, coronal_state, coronal_contrast or contrast, table)
+    motion_mm, motion_deg = side_motion
     pair = PairSettings(
-        scan(Plane.AXIAL, axial_state, contrast, table if axial_table is None else axial_table),
-        scan(Plane.CORONAL, coronal_state, coronal_contrast or contrast, table),
+        first,
+        coronal,
+        further_axials=tuple(others),
+        new=replace(coronal, patient_position=new_position or position),
+        side_motion_mm=motion_mm,
+        side_motion_deg=motion_deg,
     )
     settings = CohortSettings(subjects, new, pair, field, seed)
     with file_progress("simulating", quiet=quiet) as progress:
         manifest = simulate_cohort(settings, directory, progress=progress)
     typer.echo(str(manifest))
+
+
+def _covering(scan: ScanSettings, low: float, high: float) -> ScanSettings:
+    """Limit a scan along head-foot, in the scanner frame."""
+    x, y, _ = scan.centre_scanner_mm
+    left_right, front_back, _ = scan.fov_mm
+    return replace(
+        scan,
+        fov_mm=(left_right, front_back, high - low),
+        centre_scanner_mm=(x, y, (low + high) / 2),
+    )

@@ -5,8 +5,16 @@ Shares nothing with the estimator but the evaluation of a field.
 
 from distcorr.phantom.cohort import CohortSettings, simulate_cohort
 from distcorr.phantom.contrasts import Contrast
-from distcorr.phantom.fields import FieldName, default_field, linac_1t, named_field, random_field
+from distcorr.phantom.fields import (
+    FieldName,
+    default_field,
+    linac_1t,
+    named_field,
+    random_field,
+    scaled_to_rim,
+)
 from distcorr.phantom.legs import DigitalLegs
+from distcorr.phantom.motion import SideMotion, random_motion
 from distcorr.phantom.pairs import (
     AnatomyKind,
     Case,
@@ -17,9 +25,10 @@ from distcorr.phantom.pairs import (
     simulate_case,
     simulate_new_scan,
     simulate_pair,
+    station_scans,
     subject,
 )
-from distcorr.phantom.scanner import SimulatedScan, acquire, random_motion
+from distcorr.phantom.scanner import SimulatedScan, acquire
 from distcorr.phantom.settings import ScanSettings
 from distcorr.phantom.truth import body_points, sphere_labels
 from distcorr.phantom.volume_anatomy import VolumeAnatomy
@@ -33,6 +42,7 @@ __all__ = [
     "FieldName",
     "PairSettings",
     "ScanSettings",
+    "SideMotion",
     "SimulatedCase",
     "SimulatedPair",
     "SimulatedScan",
@@ -45,10 +55,12 @@ __all__ = [
     "named_field",
     "random_field",
     "random_motion",
+    "scaled_to_rim",
     "simulate_case",
     "simulate_cohort",
     "simulate_new_scan",
     "simulate_pair",
     "sphere_labels",
+    "station_scans",
     "subject",
 ]

@@ -86,6 +86,16 @@ class Anatomy(Protocol):
         """Brightness without coil sensitivity or noise."""
         ...
 
+    def fat(self, contrast: Contrast) -> Raster:
+        """Part of the brightness that comes from fat.
+
+        Raises
+        ------
+        DistcorrError
+            ``bad-format`` if fat can't be told from the rest of this anatomy.
+        """
+        ...
+
     def body(self) -> Raster:
         """Share of each voxel that is body, 0 to 1."""
         ...

@@ -1,7 +1,8 @@
 """A cohort on disk: DICOM series as a scanner exports them, a manifest, the truth.
 
 DIR/cohort.toml              which scans belong together
-DIR/ref01/axial, .../coronal reference subjects, scanned twice
+DIR/ref01/axial, .../coronal reference subjects, scanned twice; several stations
+                             of the table are axial-1, axial-2, ...
 DIR/new01/coronal            other subjects of the same scanner
 DIR/truth/                   what no real scanner tells
 """
@@ -70,13 +71,14 @@ class CohortSettings:
                     f"{name} = {value}",
                     f"give {least} to {MAX_SUBJECTS}",
                 )
-        axial, coronal = self.pair.axial, self.pair.coronal
-        head_first = axial.patient_position is coronal.patient_position is PatientPosition.HFS
-        if not head_first and axial.isocentre_lps != coronal.isocentre_lps:
+        scans = (*self.pair.axials, self.pair.coronal)
+        head_first = all(scan.patient_position is PatientPosition.HFS for scan in scans)
+        if not head_first and len({scan.isocentre_lps for scan in scans}) > 1:
             raise DistcorrError(
                 Code.BAD_FORMAT,
                 "a table that moves between two scans is written for HFS only",
-                f"{axial.table_mm} and {coronal.table_mm}, patient {axial.patient_position}",
+                " and ".join(str(scan.table_mm) for scan in scans)
+                + f", patient {scans[0].patient_position}",
                 "give one table position or HFS",
             )
         if self.seed < 0:
@@ -151,8 +153,9 @@ def _write(
     truth.mkdir()
     write_json(field_record(field), truth / "field.json")
     records = []
-    total = 2 * settings.subjects + settings.new
-    raster = raster_for(min(settings.pair.axial.pixel_mm, settings.pair.coronal.pixel_mm))
+    pair = settings.pair
+    total = (len(pair.axials) + 1) * settings.subjects + settings.new
+    raster = raster_for(min(scan.pixel_mm for scan in (*pair.axials, pair.coronal)))
     for one in _subjects(settings):
         anatomy = subject(AnatomyKind.LEGS, one.seed, raster_mm=raster)
         for scan in _scans(one, anatomy, settings):
@@ -185,7 +188,7 @@ def _scans(one: _Subject, anatomy: Anatomy, settings: CohortSettings) -> Iterato
     field = named_field(settings.field, settings.seed)
     if one.is_reference:
         pair = simulate_pair(anatomy, settings.pair, field, seed=one.seed, id=one.id)
-        yield pair.axial
+        yield from pair.axials
         yield pair.coronal
     else:
         yield simulate_new_scan(anatomy, settings.pair, field, seed=one.seed, id=one.id)
@@ -198,7 +201,7 @@ def _write_series(scan: SimulatedScan, one: _Subject, folder: Path) -> None:
         patient_id=one.id,
         study_uid_seed=f"{one.id}-{one.seed}",
         series_uid_seed=_series_key(scan),
-        series_number=3 if s.plane is Plane.AXIAL else 4,
+        series_number=_series_number(scan),
         description=f"{s.contrast}_{s.plane}",
         state=s.state,
         patient_position=s.patient_position,
@@ -215,13 +218,24 @@ def _write_series(scan: SimulatedScan, one: _Subject, folder: Path) -> None:
         ),
         pixel_bandwidth_hz=s.bandwidth_per_pixel_hz,
     )
-    shuffle = int(np.random.default_rng([one.seed, int(s.plane is Plane.AXIAL)]).integers(2**31))
+    shuffle = int(np.random.default_rng([one.seed, _series_number(scan)]).integers(2**31))
     write_classic_series(scan.volume, header, folder, shuffle_seed=shuffle)
+
+
+def _series_number(scan: SimulatedScan) -> int:
+    """Return the series number: 4 for coronal, 3 for axial, from 11 on for stations."""
+    if scan.settings.plane is Plane.CORONAL:
+        return 4
+    _, _, station = scan.name.partition("axial-")
+    return 10 + int(station) if station else 3
 
 
 def _series_key(scan: SimulatedScan) -> str:
     """Everything that makes this scan another one, so that its UIDs are its own."""
-    return f"{scan.settings!r} {scan.T_patient_subject.tolist()} {scan.noise_sd!r}"
+    placed = scan.T_patient_subject.tolist()
+    sides = scan.side_motion
+    moved = None if sides is None else (sides.T_left.tolist(), sides.T_right.tolist())
+    return f"{scan.settings!r} {placed} {moved} {scan.noise_sd!r}"
 
 
 def manifest(settings: CohortSettings) -> str:
@@ -232,20 +246,22 @@ def manifest(settings: CohortSettings) -> str:
     patient position.
     """
     lines = ["# Simulated cohort; the truth about it is in truth/", ""]
+    pair = settings.pair
     for one in _subjects(settings):
-        axial, coronal = settings.pair.axial, settings.pair.coronal
         if one.is_reference:
+            coronal = pair.coronal
             lines += [
                 "[[reference]]",
                 f'id = "{one.id}"',
-                f'axial = "{one.id}/axial"',
+                f"axial = {_axial_folders(one.id, len(pair.axials))}",
                 f'coronal = "{one.id}/coronal"',
             ]
             scans: tuple[tuple[str, ScanSettings], ...] = (
-                ("axial_state", axial),
+                ("axial_state", pair.axial),
                 ("coronal_state", coronal),
             )
         else:
+            coronal = pair.of_new_subjects
             lines += ["[[scan]]", f'id = "{one.id}"', f'path = "{one.id}/coronal"']
             scans = (("state", coronal),)
         for key, scan in scans:
@@ -255,3 +271,10 @@ def manifest(settings: CohortSettings) -> str:
             lines.append(f"isocentre_lps = {list(coronal.isocentre_lps)}")
         lines.append("")
     return "\n".join(lines)
+
+
+def _axial_folders(id: str, stations: int) -> str:
+    """Name the folder of the axial scan, or list those of several stations, as TOML."""
+    if stations == 1:
+        return f'"{id}/axial"'
+    return "[" + ", ".join(f'"{id}/axial-{n + 1}"' for n in range(stations)) + "]"

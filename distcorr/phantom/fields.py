@@ -34,6 +34,12 @@ legs within 200 mm by about 3 mm in the mean, and the edges of a field of view o
 WIDE_BORE_SCALE = 1.25
 STRONG_SCALE = 1.35
 
+RIM_MM = 200.0
+"""Radius of the sphere that is called the rim: half a field of view of 400 mm."""
+
+STRONG_RIM_MM = 30.0
+"""Largest displacement at the rim of what is called a strong field."""
+
 SMALL_TERM_MM = 0.12
 """Standard deviation, at 200 mm, of each term that the coil's symmetry forbids;
 a few dozen of them add up to some tenths of a millimetre, as measured."""
@@ -72,6 +78,23 @@ def named_field(name: FieldName, seed: int = 0) -> HarmonicField:
 def default_field() -> HarmonicField:
     """Build the field used unless another is asked for: a mild clinical 3 T scanner."""
     return _scaled_3t(DEFAULT_SCALE)
+
+
+def largest_at_rim(field: HarmonicField) -> float:
+    """Return the largest displacement, mm, on the sphere of ``RIM_MM``."""
+    count = 20_000  # some 3 mm apart
+    n = np.arange(count) + 0.5
+    z = 1 - 2 * n / count
+    azimuth = np.pi * (1 + 5**0.5) * n
+    r = np.sqrt(1 - z * z)
+    sphere = RIM_MM * np.stack([r * np.cos(azimuth), r * np.sin(azimuth), z], axis=-1)
+    return float(np.linalg.norm(field.displacement(sphere), axis=1).max())
+
+
+def scaled_to_rim(field: HarmonicField, rim_mm: float = STRONG_RIM_MM) -> HarmonicField:
+    """Scale a field so that its largest displacement at the rim is ``rim_mm``."""
+    scale = rim_mm / largest_at_rim(field)
+    return HarmonicField(field.basis, scale * field.coefficients)
 
 
 def random_field(seed: int) -> HarmonicField:

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from distcorr.phantom.anatomy import Raster, Sphere
-from distcorr.phantom.contrasts import INTENSITY, Contrast
+from distcorr.phantom.contrasts import FAT_SHARE, INTENSITY, Contrast
 from distcorr.phantom.legs_body import Body, make_body
 from distcorr.phantom.legs_paint import paint
 from distcorr.phantom.texture import make_tiles
@@ -55,11 +55,16 @@ class DigitalLegs:
 
     def brightness(self, contrast: Contrast) -> Raster:
         """Brightness without coil sensitivity or noise."""
-        return _painted(self, contrast)[0]
+        return _painted(self, tuple(INTENSITY[contrast]))[0]
+
+    def fat(self, contrast: Contrast) -> Raster:
+        """Part of the brightness that comes from fat and marrow."""
+        # Painting is linear in the levels, so that the parts add up to the whole.
+        return _painted(self, tuple(FAT_SHARE * INTENSITY[contrast]))[0]
 
     def body(self) -> Raster:
         """Share of each voxel that is body, 0 to 1."""
-        return _painted(self, Contrast.T1W)[1]
+        return _painted(self, tuple(INTENSITY[Contrast.T1W]))[1]
 
 
 @lru_cache(maxsize=64)
@@ -68,14 +73,14 @@ def _body(seed: int) -> Body:
 
 
 @lru_cache(maxsize=3)
-def _painted(legs: DigitalLegs, contrast: Contrast) -> tuple[Raster, Raster]:
+def _painted(legs: DigitalLegs, levels: tuple[float, ...]) -> tuple[Raster, Raster]:
     low, high = np.array(LOW_MM), np.array(HIGH_MM)
     size = np.ceil((high - low) / legs.raster_mm).astype(int) + 1
     shape = (int(size[2]), int(size[1]), int(size[0]))
     image, mask = paint(
         _body(legs.subject_seed),
         make_tiles(legs.subject_seed),
-        INTENSITY[contrast],
+        np.array(levels),
         low,
         legs.raster_mm,
         shape,

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
 
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import AcquisitionFacts, Fact, Scanner
 from distcorr.field import ScannerField
 from distcorr.phantom import maps
 from distcorr.phantom.anatomy import Anatomy, Raster, Sphere
+from distcorr.phantom.motion import SideMotion
 from distcorr.phantom.raster import IndexLattice, sample
-from distcorr.phantom.settings import PhaseEncoding, ScanSettings
+from distcorr.phantom.settings import ScanSettings
 from distcorr.space import Grid, Volume, rotation_scanner_patient, transform_points
 from distcorr.space.frames import T_scanner_patient
 
@@ -61,6 +61,8 @@ class SimulatedScan:
         Where the subject lay: from its own frame to patient LPS.
     noise_sd : float
         Standard deviation of the noise in each channel, in pixel values.
+    side_motion : SideMotion, optional
+        How the sides had moved, after the subject was laid there.
     """
 
     name: str
@@ -70,6 +72,7 @@ class SimulatedScan:
     field: ScannerField
     T_patient_subject: Array
     noise_sd: float
+    side_motion: SideMotion | None = None
 
     @property
     def T_scanner_patient(self) -> Array:
@@ -85,8 +88,7 @@ class SimulatedScan:
     def facts(self) -> AcquisitionFacts:
         """What a header would tell of this scan."""
         s = self.settings
-        column = 0 if s.phase_encoding is PhaseEncoding.ROW else 1
-        x, y, z = (float(v) for v in self.volume.grid.direction[:, column])
+        x, y, z = (float(v) for v in self.volume.grid.direction[:, 1 - s.readout_axis])
         return AcquisitionFacts(
             state=Fact(s.state, SOURCE),
             patient_position=Fact(s.patient_position, SOURCE),
@@ -115,30 +117,17 @@ class SimulatedScan:
 
     def subject_of_true(self, true_lps: ArrayLike) -> Array:
         """Take true points (..., 3) of patient LPS to the subject's own frame."""
-        return transform_points(np.linalg.inv(self.T_patient_subject), true_lps)
+        still = true_lps if self.side_motion is None else self.side_motion.undone(true_lps)
+        return transform_points(np.linalg.inv(self.T_patient_subject), still)
+
+    def true_of_subject(self, points_subject: ArrayLike) -> Array:
+        """Take points (..., 3) of the subject's own frame to true patient LPS."""
+        laid = transform_points(self.T_patient_subject, points_subject)
+        return laid if self.side_motion is None else self.side_motion.applied(laid)
 
     def __repr__(self) -> str:
         s = self.settings
         return f"SimulatedScan({self.name}: {s.plane} {s.state}, {self.volume!r})"
-
-
-def random_motion(rng: np.random.Generator, sd_mm: float = 2.0, sd_deg: float = 1.5) -> Array:
-    """Draw a rigid motion of a subject about the origin of its frame.
-
-    Parameters
-    ----------
-    rng : Generator
-    sd_mm, sd_deg : float
-        Standard deviation of each translation and of each rotation.
-
-    Returns
-    -------
-    ndarray, shape (4, 4)
-    """
-    T = np.eye(4)
-    T[:3, :3] = Rotation.from_rotvec(rng.normal(0, sd_deg, 3), degrees=True).as_matrix()
-    T[:3, 3] = rng.normal(0, sd_mm, 3)
-    return T
 
 
 def acquire(
@@ -147,6 +136,7 @@ def acquire(
     field: ScannerField,
     *,
     T_patient_subject: ArrayLike | None = None,
+    side_motion: SideMotion | None = None,
     seed: int = 0,
     name: str = "scan",
 ) -> SimulatedScan:
@@ -155,7 +145,8 @@ def acquire(
     Each pixel is the mean over its slice profile of the tissue that the
     scanner's field and the vendor's correction show there, times the coil's
     sensitivity and, if asked for, the compression of the tissue; then Rician
-    noise.
+    noise. Fat may be displaced on top of that (chemical shift); the truth of the
+    scan is that of all other tissue.
 
     Parameters
     ----------
@@ -164,6 +155,8 @@ def acquire(
     field : ScannerField
     T_patient_subject : array_like, shape (4, 4), optional
         Rigid placement of the subject in patient LPS; at the origin if absent.
+    side_motion : SideMotion, optional
+        Motion of the sides against each other, after that placement.
     seed : int
         Of the noise and the coil's sensitivity; equal seeds give equal pixels.
     name : str
@@ -176,7 +169,7 @@ def acquire(
     rng = np.random.default_rng([seed, 0x5CA])
     grid = settings.grid()
     bias = _coil_sensitivity(rng, settings.bias)
-    lattice = _solve_map(settings, field, grid, bias)
+    lattice = _solve_map(settings, field, grid, bias, side_motion)
     T_subject_patient: Array = np.asarray(np.linalg.inv(T_ps), dtype=np.float64)
     offsets = (
         _spread(1.0, settings.pixel_mm, SUBSAMPLE_MM),
@@ -188,9 +181,7 @@ def acquire(
         ),
     )
     middle = (np.zeros(1), np.zeros(1), np.zeros(1))
-    clean = _view(
-        anatomy.brightness(settings.contrast), settings, grid, T_subject_patient, lattice, offsets
-    )
+    clean = _clean(anatomy, settings, grid, T_subject_patient, lattice, offsets)
     ones = IndexLattice(lattice.step, _unit_brightness(lattice.coefficients))
     body = _view(anatomy.body(), settings, grid, T_subject_patient, ones, middle) > 0.5
     if not body.any():
@@ -202,12 +193,12 @@ def acquire(
         )
     noise_sd = settings.noise * float(clean[body].mean())
     volume = Volume(_noisy(clean, noise_sd, rng), grid)
-    return SimulatedScan(name, volume, body, settings, field, T_ps, noise_sd)
+    return SimulatedScan(name, volume, body, settings, field, T_ps, noise_sd, side_motion)
 
 
 def sphere_lps(scan: SimulatedScan, sphere: Sphere) -> Array:
     """Place of a sphere's centre in a scan's patient coordinates, true space."""
-    return transform_points(scan.T_patient_subject, sphere.centre)
+    return scan.true_of_subject(sphere.centre)
 
 
 def _normal_scanner(settings: ScanSettings, grid: Grid) -> Array:
@@ -215,9 +206,16 @@ def _normal_scanner(settings: ScanSettings, grid: Grid) -> Array:
 
 
 def _solve_map(
-    settings: ScanSettings, field: ScannerField, grid: Grid, log_sensitivity: Array
+    settings: ScanSettings,
+    field: ScannerField,
+    grid: Grid,
+    log_sensitivity: Array,
+    side_motion: SideMotion | None,
 ) -> IndexLattice:
-    """Solve the exact map at coarse nodes and interpolate between them."""
+    """Solve the exact map at coarse nodes and interpolate between them.
+
+    The lattice leads to where the tissue lay before its side moved.
+    """
     step = NODE_MM / grid.spacing
     nodes_lps = transform_points(grid.T_lps_index, IndexLattice.node_indices(grid.size, step))
     T = T_scanner_patient(settings.patient_position, settings.isocentre_lps)
@@ -227,7 +225,32 @@ def _solve_map(
     factor = _evaluate_sensitivity(log_sensitivity, shown)
     if settings.jacobian_brightness:
         factor = factor * maps.volume_ratio(field, settings.state, normal, shown, true)
+    if side_motion is not None:
+        true = transform_points(T, side_motion.undone(transform_points(np.linalg.inv(T), true)))
     return IndexLattice.through(np.concatenate([true - shown, factor[..., None]], axis=-1), step)
+
+
+def _clean(
+    anatomy: Anatomy,
+    settings: ScanSettings,
+    grid: Grid,
+    T_subject_patient: Array,
+    lattice: IndexLattice,
+    offsets: tuple[Array, Array, Array],
+) -> NDArray[np.float32]:
+    """Image without noise; fat, if it is shifted, is sampled apart from the rest."""
+    whole = anatomy.brightness(settings.contrast)
+    if settings.fat_shift_pixels == 0.0:
+        return _view(whole, settings, grid, T_subject_patient, lattice, offsets)
+    fat = anatomy.fat(settings.contrast)
+    rest = Raster(whole.array - fat.array, whole.origin, whole.spacing)
+    i, j, k = offsets
+    if settings.readout_axis == 0:
+        shifted = (i - settings.fat_shift_pixels, j, k)
+    else:
+        shifted = (i, j - settings.fat_shift_pixels, k)
+    still = _view(rest, settings, grid, T_subject_patient, lattice, offsets)
+    return still + _view(fat, settings, grid, T_subject_patient, lattice, shifted)
 
 
 def _view(

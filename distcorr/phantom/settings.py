@@ -37,6 +37,9 @@ DEFAULT_FOV_MM = (400.0, 240.0, 400.0)
 DEFAULT_NOISE = 0.02
 DEFAULT_BIAS = 0.15
 
+MAX_FAT_SHIFT_MM = 15.0
+"""The map of a scan is solved as far beyond its field of view, and more."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScanSettings:
@@ -73,6 +76,10 @@ class ScanSettings:
     phase_encoding : PhaseEncoding
     bandwidth_per_pixel_hz : float
         Along the readout; told in the header.
+    fat_shift_pixels : float
+        How far fat is displaced, in the image as shown, along the readout
+        (columns if the phase is encoded along rows); at 3 T 440 Hz over the
+        bandwidth per pixel.
     """
 
     plane: Plane
@@ -92,6 +99,7 @@ class ScanSettings:
     dimension: AcquisitionDimension = AcquisitionDimension.D2
     phase_encoding: PhaseEncoding = PhaseEncoding.ROW
     bandwidth_per_pixel_hz: float = 200.0
+    fat_shift_pixels: float = 0.0
 
     def __post_init__(self) -> None:
         positive = {
@@ -106,8 +114,16 @@ class ScanSettings:
         for name, value in {"noise": self.noise, "bias": self.bias}.items():
             if not (np.isfinite(value) and 0 <= value < 1):
                 raise _refusal(name, value, "give a share from 0 to below 1")
+        if not abs(self.fat_shift_pixels) * self.pixel_mm <= MAX_FAT_SHIFT_MM:
+            remedy = f"give a shift of at most {MAX_FAT_SHIFT_MM:g} mm"
+            raise _refusal("fat_shift_pixels", self.fat_shift_pixels, remedy)
         if min(self.grid().size) < 2:
             raise _refusal("fov_mm", self.fov_mm, "give a field of view of several voxels")
+
+    @property
+    def readout_axis(self) -> int:
+        """Axis of the grid (0 = i, 1 = j) along which frequency is encoded."""
+        return 1 if self.phase_encoding is PhaseEncoding.ROW else 0
 
     @property
     def isocentre_lps(self) -> tuple[float, float, float]:

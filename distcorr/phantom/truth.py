@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from distcorr.field import HarmonicField
 from distcorr.images import write_volume
 from distcorr.phantom.anatomy import Sphere
+from distcorr.phantom.motion import BLEND_MM
 from distcorr.phantom.scanner import SimulatedScan, sphere_lps
 from distcorr.space import Volume, transform_points
 
@@ -135,6 +136,8 @@ def write_scan_truth(
         "isocentre_lps": list(s.isocentre_lps),
         "T_scanner_patient": scan.T_scanner_patient.tolist(),
         "T_patient_subject": scan.T_patient_subject.tolist(),
+        "side_motion": _side_motion_record(scan),
+        "fat_shift_pixels": s.fat_shift_pixels,
         "noise_sd": scan.noise_sd,
         "displacement_mm": {
             "mean": float(displacement.mean()),
@@ -157,6 +160,13 @@ def write_scan_truth(
 def write_json(record: dict[str, Any], path: Path) -> None:
     """Write a record for people and programs to read."""
     path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _side_motion_record(scan: SimulatedScan) -> dict[str, Any] | None:
+    if scan.side_motion is None:
+        return None
+    left, right = scan.side_motion.T_left, scan.side_motion.T_right
+    return {"T_left": left.tolist(), "T_right": right.tolist(), "blend_mm": BLEND_MM}
 
 
 def _directions() -> Array:

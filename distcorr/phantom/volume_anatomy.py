@@ -11,6 +11,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from distcorr.errors import Code, DistcorrError
 from distcorr.field import Lattice
 from distcorr.field.bspline import cell_of, cubic_weights
 from distcorr.images import read_volume
@@ -50,6 +51,9 @@ class VolumeAnatomy:
     raster_mm : float
         Spacing of the subject's raster.
     name : str
+    fat_from : tuple of float, optional
+        Shares of the full brightness from which on tissue is partly and wholly
+        fat; None if brightness doesn't tell fat from the rest.
     """
 
     path: Path
@@ -58,6 +62,7 @@ class VolumeAnatomy:
     bend_mm: float = 6.0
     raster_mm: float = 1.6
     name: str = "volume"
+    fat_from: tuple[float, float] | None = None
 
     @property
     def spheres(self) -> tuple[Sphere, ...]:
@@ -75,6 +80,21 @@ class VolumeAnatomy:
             image.origin,
             image.spacing,
         )
+
+    def fat(self, contrast: Contrast) -> Raster:
+        """Part of the brightness that comes from what is brightest in T1w."""
+        if self.fat_from is None:
+            raise DistcorrError(
+                Code.BAD_FORMAT,
+                "fat can't be told from the rest of this volume by its brightness",
+                f"{self.name}: {self.path.name}",
+                "simulate the chemical shift with the legs or the head",
+            )
+        low, high = self.fat_from
+        t = np.clip((_bent(self)[0].array / FULL_BRIGHTNESS - low) / (high - low), 0, 1)
+        whole = self.brightness(contrast)
+        share = (t * t * (3 - 2 * t)).astype(np.float32)
+        return Raster(share * whole.array, whole.origin, whole.spacing)
 
     def body(self) -> Raster:
         """Share of each voxel that is body, 0 to 1."""

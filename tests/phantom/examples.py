@@ -37,11 +37,15 @@ class Ramp:
     """Body everywhere; brightness tells one coordinate: 10000 + 50 per mm."""
 
     axis: Axis
+    fat_share: float = 0.0
     name: str = "ramp"
     spheres: tuple[Sphere, ...] = ()
 
     def brightness(self, contrast: Contrast) -> Raster:
         return _raster(10000 + 50 * _coordinates()[self.axis])
+
+    def fat(self, contrast: Contrast) -> Raster:
+        return _raster(self.fat_share * self.brightness(contrast).array)
 
     def body(self) -> Raster:
         return _raster(np.ones_like(_coordinates()[0]))
@@ -62,6 +66,10 @@ class Ball:
     def brightness(self, contrast: Contrast) -> Raster:
         body = self.body()
         return Raster(1000 * body.array, body.origin, body.spacing)
+
+    def fat(self, contrast: Contrast) -> Raster:
+        body = self.body()
+        return Raster(np.zeros_like(body.array), body.origin, body.spacing)
 
     def body(self) -> Raster:
         offset = _coordinates() - np.array(self.centre)[:, None, None, None]

@@ -1,6 +1,7 @@
 """Cohorts on disk: what the loader reads is what was simulated."""
 
 import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,6 +158,45 @@ def test_the_command_writes_a_cohort(tmp_path):
     assert loaded.series.facts.isocentre_lps.value == (0, 0, 20)
 
 
+def test_stations_are_series_of_their_own(tmp_path):
+    folder = tmp_path / "cohort"
+    options = ["--subjects", "1", "--new", "1", "--voxel", "10", "--axial-state", "ND"]
+    options += ["--stations", "2", "--axial-cover", "-150", "130", "--side-motion", "2", "1"]
+    options += ["--fat-shift", "0.5"]
+    result = CliRunner().invoke(app, ["simulate", str(folder), *options])
+    assert result.exit_code == 0, result.output
+    entry = tomllib.loads((folder / "cohort.toml").read_text())["reference"][0]
+    assert entry["axial"] == ["ref01/axial-1", "ref01/axial-2"]
+    stations = [load_series(folder / path) for path in entry["axial"]]
+    assert [s.series.facts.isocentre_lps.value[2] for s in stations] == [-75, 55]
+    assert len({s.series.facts.frame_of_reference for s in stations}) == 2
+    heights = np.concatenate([s.volume.grid.corners_lps[:, 2] for s in stations])
+    assert (heights.min(), heights.max()) == pytest.approx((-145, 125))
+    record = {r["name"]: r for r in truth(folder)["scans"]}
+    assert record["ref01/axial-1"]["side_motion"] is None
+    assert np.shape(record["ref01/coronal"]["side_motion"]["T_left"]) == (4, 4)
+    assert {r["fat_shift_pixels"] for r in record.values()} == {0.5}
+
+
+def test_new_subjects_can_lie_otherwise(tmp_path):
+    folder = tmp_path / "cohort"
+    options = ["--subjects", "1", "--voxel", "20", "--new-position", "FFS"]
+    result = CliRunner().invoke(app, ["simulate", str(folder), *options])
+    assert result.exit_code == 0, result.output
+    positions = {r["name"]: r["patient_position"] for r in truth(folder)["scans"]}
+    assert positions == {"ref01/axial": "HFS", "ref01/coronal": "HFS", "new01/coronal": "FFS"}
+    new = load_series(folder / "new01" / "coronal")
+    assert new.series.facts.patient_position.value is PatientPosition.FFS
+
+
+@pytest.mark.parametrize("cover", [("100", "-100"), ("40", "40")])
+def test_coverage_from_high_to_low_is_refused(tmp_path, cover):
+    options = ["simulate", str(tmp_path / "x"), "--axial-cover", *cover]
+    result = CliRunner().invoke(app, options)
+    assert result.exit_code == 1
+    assert "fov_mm" in str(result.exception)
+
+
 def test_the_command_refuses_unknown_modes(tmp_path):
     result = CliRunner().invoke(app, ["simulate", str(tmp_path / "x"), "--axial-state", "maybe"])
     assert result.exit_code == 2
@@ -165,7 +205,8 @@ def test_the_command_refuses_unknown_modes(tmp_path):
 @pytest.mark.parametrize("case", Case)
 def test_cases_in_memory_give_pairs(case):
     settings = case_settings(case, 10.0)
-    pair = simulate_pair(Ball(), settings, default_field(), seed=1)
+    # Large enough for every station to see something of it.
+    pair = simulate_pair(Ball(150.0, (0.0, 0.0, 0.0)), settings, default_field(), seed=1)
     assert pair.axial.facts.state.value is settings.axial.state
     assert pair.coronal.facts.state.value is settings.coronal.state
     assert pair.coronal.body.any()

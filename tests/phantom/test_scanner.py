@@ -6,7 +6,8 @@ import pytest
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import Plane, VendorState
 from distcorr.phantom.fields import FieldName, default_field, named_field, random_field
-from distcorr.phantom.scanner import acquire, random_motion
+from distcorr.phantom.motion import random_motion
+from distcorr.phantom.scanner import acquire
 from distcorr.phantom.settings import ScanSettings
 from distcorr.phantom.truth import sphere_labels
 from distcorr.space import PatientPosition, rotation_scanner_patient

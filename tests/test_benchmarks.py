@@ -1,0 +1,118 @@
+"""The benchmarks' own logic: what they judge, log and time."""
+
+import json
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from distcorr.errors import Code
+from distcorr.phantom.fields import default_field
+from distcorr.phantom.pairs import AnatomyKind, Case, simulate_case
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    """Import a benchmark's module as its script sees it."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return import_module
+
+
+@pytest.fixture
+def outcome(bench):
+    """Figures of a run that meets every target."""
+    shells = (0.01, 0.02, 0.03)
+    return bench("runs").Outcome(3.0, 9.0, 0.05, 0.2, shells, 0.95, 0.9, 0.1, 60.0, 900.0, 500.0)
+
+
+def every_run(judged):
+    return [
+        row.run(anatomy, field, 2.0)
+        for row in judged.ROWS
+        for anatomy in judged.ANATOMIES
+        for field in judged.FIELDS
+    ]
+
+
+def test_the_table_has_three_fields_and_seeds_for_each_row(bench):
+    judged = bench("judged")
+    assert len({f.name for f in judged.FIELDS}) == len({f.seed for f in judged.FIELDS}) == 3
+    keys = [json.dumps(run.key(), sort_keys=True) for run in every_run(judged)]
+    assert len(set(keys)) == len(keys) == 11 * 3 * 3
+
+
+def test_the_worst_run_of_a_row_is_judged(bench, outcome):
+    judged = bench("judged")
+    runs = [run for run in every_run(judged) if run.row == "both DIS2D"]
+    head = [run for run in runs if run.anatomy is AnatomyKind.HEAD]
+    met = judged.verdicts((run, outcome) for run in runs)
+    assert len(met) == 2
+    assert all(" met " in line for line in met)
+    one_bad = [
+        (run, replace(outcome, left_p95_mm=0.36) if run is head[1] else outcome) for run in head
+    ]
+    (line,) = judged.verdicts(one_bad)
+    assert "MISSED" in line
+    assert "0.360 of 0.35 (head, wide-bore-1.5t seed 1)" in line
+
+
+def test_a_refusal_is_wanted_where_nothing_is_seen_and_nowhere_else(bench, outcome):
+    judged = bench("judged")
+    refused = replace(outcome, refusal="error[...]", refusal_code=str(Code.NOTHING_TO_LEARN))
+    other = replace(refused, refusal_code=str(Code.NOT_CONVERGED))
+
+    def verdict(row, result):
+        run = next(run for run in every_run(judged) if run.row == row)
+        return judged.verdicts([(run, result)])[0]
+
+    assert " met " in verdict("both DIS3D", refused)
+    assert "MISSED" in verdict("both DIS3D", outcome)
+    assert "MISSED" in verdict("both DIS3D", other)
+    assert "MISSED" in verdict("strong field", refused)
+
+
+def test_the_log_returns_what_was_appended_and_nothing_else(bench, outcome, tmp_path):
+    runs = bench("runs")
+    log = runs.Log(tmp_path / "log.jsonl")
+    run, other = every_run(bench("judged"))[:2]
+    assert log.find(run) is None
+    log.append(run, outcome)
+    assert log.find(run) == outcome
+    assert log.find(other) is None
+    assert log.find(replace(run, voxel_mm=3.0)) is None
+
+
+def test_points_within_a_reference_body_are_told_from_those_outside(bench):
+    """True points of the reference's own body lie in it; none far from it do."""
+    case = simulate_case(
+        AnatomyKind.LEGS, Case.ND_BOTH, default_field(), subjects=1, new=0, voxel_mm=8.0
+    )
+    axial = case.references[0].axial
+    k, j, i = np.nonzero(axial.body)
+    index = np.stack([i, j, k], axis=-1)[::50]
+    true = axial.true_lps(axial.volume.grid.points_lps()[tuple(index[:, ::-1].T)])
+    true = true[np.isfinite(true).all(axis=1)]
+    runs = bench("runs")
+    assert runs.in_bodies(case, true).mean() > 0.98
+    assert not runs.in_bodies(case, true + np.array([0.0, 400.0, 0.0])).any()
+
+
+def test_full_size_is_what_it_says(bench):
+    pair = bench("full_size").full_size_pair(1.0)
+    assert pair.axial.grid().size == (400, 400, 400)
+    coronal = pair.coronal.grid()
+    assert coronal.size == (480, 540, 210)
+    np.testing.assert_allclose(coronal.spacing, (0.92, 0.92, 0.9))
+
+
+def test_phases_are_timed_once_each(bench):
+    phases = bench("full_size").Phases.begun("loading")
+    for text in ("one", "one", "two"):
+        phases.enter(text)
+    durations = phases.durations()
+    assert [text for text, _, _ in durations] == ["loading", "one", "two"]
+    assert all(wall >= 0 and cpu >= 0 for _, wall, cpu in durations)
