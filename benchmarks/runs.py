@@ -149,12 +149,10 @@ HEADING = (
 )
 
 
-def reference_of(pair: SimulatedPair) -> Reference:
-    """Hand a simulated pair to the estimator as it would come from files."""
-    if len(pair.axials) > 1:
-        raise ValueError(f"{pair.id} has {len(pair.axials)} axial scans; the estimator takes one")
-    axial, coronal = pair.axial, pair.coronal
-    return Reference(pair.id, Scan(axial.volume, axial.facts), Scan(coronal.volume, coronal.facts))
+def references_of(pair: SimulatedPair) -> list[Reference]:
+    """Hand a simulated pair, station by station, to the estimator as it would come from files."""
+    coronal = Scan(pair.coronal.volume, pair.coronal.facts)
+    return [Reference(pair.id, Scan(one.volume, one.facts), coronal) for one in pair.axials]
 
 
 def in_bodies(case: SimulatedCase, points_scanner: Array) -> NDArray[np.bool_]:
@@ -216,7 +214,7 @@ def carry_out(run: Run, data: Path, tell: Progress | None = None) -> Outcome:
         seed=run.field.seed,
         data=data / "anatomy",
     )
-    references = [reference_of(pair) for pair in case.references]
+    references = [one for pair in case.references for one in references_of(pair)]
     before_mb = peak_memory_mb()
     start = time.perf_counter()
     try:

@@ -84,7 +84,9 @@ class CohortReference(_Entry):
     """A subject scanned axially and coronally; paths as written."""
 
     id: Id = Field(description="pseudonym; it is written into the correction")
-    axial: Text = Field(description=_PATH)
+    axial: Text | Annotated[tuple[Text, ...], Field(min_length=1)] = Field(
+        description=f"{_PATH}; a list of them for several stations of the table"
+    )
     coronal: Text = Field(description=_PATH)
     axial_state: VendorState | None = Field(None, description=_STATE)
     coronal_state: VendorState | None = Field(None, description=_STATE)
@@ -92,8 +94,21 @@ class CohortReference(_Entry):
     patient_position: PatientPosition | None = Field(None, description=_POSITION)
     mask: Text | None = Field(None, description=_MASK)
 
+    @property
+    def axials(self) -> tuple[str, ...]:
+        """Paths of the axial scans, one for each station of the table."""
+        return (self.axial,) if isinstance(self.axial, str) else self.axial
+
+    @model_validator(mode="after")
+    def _one_isocentre(self) -> Self:
+        if len(self.axials) > 1 and self.isocentre_lps is not None:
+            raise ValueError(
+                "isocentre_lps holds for one position of the table, not for several stations"
+            )
+        return self
+
     def statement(self, source: str, state: VendorState | None) -> Statement:
-        """Say what the manifest states about one of the two scans."""
+        """Say what the manifest states about one of its scans."""
         return Statement(source, state, self.patient_position, self.isocentre_lps)
 
 

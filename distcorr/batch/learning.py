@@ -23,7 +23,11 @@ LIBRARIES = ("numpy", "scipy", "numba", "SimpleITK", "pydicom")
 
 def references_of(loaded: Sequence[LoadedReference]) -> list[Reference]:
     """Hand loaded references to the estimator."""
-    return [Reference(one.id, one.axial, one.coronal, one.mask) for one in loaded]
+    return [
+        Reference(one.id, axial, one.coronal, mask)
+        for one in loaded
+        for axial, mask in zip(one.axials, one.masks, strict=True)
+    ]
 
 
 def pack(result: FitResult, loaded: Sequence[LoadedReference], settings: FitSettings) -> Correction:
@@ -82,7 +86,7 @@ def scanner_of(loaded: Sequence[LoadedReference]) -> Scanner:
     Scanner
         The identity that says most; all are known to agree.
     """
-    scanners = [scan.facts.scanner for one in loaded for scan in (one.axial, one.coronal)]
+    scanners = [scan.facts.scanner for one in loaded for scan in one.scans]
     return max(
         scanners,
         key=lambda s: sum(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,20 +28,38 @@ class LoadedReference:
     Attributes
     ----------
     id : str
-    axial, coronal : Scan
-    mask : ndarray of bool, shape (k, j, i), or None
-        On the axial grid; True where the fit may look.
+    axials : tuple of Scan
+        One for each station of the table.
+    coronal : Scan
+    masks : tuple of ndarray of bool, shape (k, j, i), or None
+        On the axial grids; True where the fit may look.
     inputs : tuple of ProvenanceInput
-        Both scans, by hash.
+        All scans, by hash.
     findings : tuple of Finding
     """
 
     id: str
-    axial: Scan
+    axials: tuple[Scan, ...]
     coronal: Scan
-    mask: NDArray[np.bool_] | None
-    inputs: tuple[ProvenanceInput, ProvenanceInput]
+    masks: tuple[NDArray[np.bool_] | None, ...]
+    inputs: tuple[ProvenanceInput, ...]
     findings: tuple[Finding, ...]
+
+    @property
+    def scans(self) -> tuple[Scan, ...]:
+        """All scans, axial first."""
+        return (*self.axials, self.coronal)
+
+    @property
+    def axial(self) -> Scan:
+        """The axial scan whose middle lies nearest to the coronal one's."""
+        middle = self.coronal.volume.grid.corners_lps.mean(axis=0)
+        return min(
+            self.axials,
+            key=lambda scan: float(
+                np.linalg.norm(scan.volume.grid.corners_lps.mean(axis=0) - middle)
+            ),
+        )
 
 
 def load_references(
@@ -87,24 +104,36 @@ def load_references(
 
 def _load(cohort: Cohort, entry: CohortReference) -> LoadedReference:
     source = cohort.path.name
-    axial = _named(
-        load_scan(cohort.resolve(entry.axial), entry.statement(source, entry.axial_state)),
-        f"{entry.id} axial",
-    )
+    statement = entry.statement(source, entry.axial_state)
+    axials = [
+        _named(load_scan(cohort.resolve(path), statement), _axial_name(entry, number))
+        for number, path in enumerate(entry.axials)
+    ]
     coronal = _named(
         load_scan(cohort.resolve(entry.coronal), entry.statement(source, entry.coronal_state)),
         f"{entry.id} coronal",
     )
-    _require_planes(entry.id, axial.scan, coronal.scan)
-    mask = None
-    if entry.mask is not None:
-        mask = _mask(cohort.resolve(entry.mask), axial.scan.volume.grid)
-    inputs = (
-        _input(entry.id, InputRole.AXIAL, axial),
-        _input(entry.id, InputRole.CORONAL, coronal),
+    for axial in axials:
+        _require_planes(entry.id, axial.scan, coronal.scan)
+    findings = [finding for one in (*axials, coronal) for finding in one.findings]
+    for axial in axials:
+        findings += _frame_doubt(axial.scan, coronal.scan)
+    return LoadedReference(
+        entry.id,
+        tuple(axial.scan for axial in axials),
+        coronal.scan,
+        _masks(cohort, entry, [axial.scan.volume.grid for axial in axials]),
+        (
+            *(_input(entry.id, InputRole.AXIAL, axial) for axial in axials),
+            _input(entry.id, InputRole.CORONAL, coronal),
+        ),
+        tuple(findings),
     )
-    findings = (*axial.findings, *coronal.findings, *_frame_doubt(axial.scan, coronal.scan))
-    return LoadedReference(entry.id, axial.scan, coronal.scan, mask, inputs, findings)
+
+
+def _axial_name(entry: CohortReference, number: int) -> str:
+    several = f" station {number + 1}" if len(entry.axials) > 1 else ""
+    return f"{entry.id} axial{several}"
 
 
 def _named(loaded: LoadedScan, name: str) -> LoadedScan:
@@ -158,7 +187,7 @@ def _require_distinct(references: list[LoadedReference]) -> None:
 
 
 def _require_one_scanner(references: list[LoadedReference]) -> None:
-    scans = [scan for reference in references for scan in (reference.axial, reference.coronal)]
+    scans = [scan for reference in references for scan in reference.scans]
     for number, scan in enumerate(scans):
         for other in scans[:number]:
             if match_scanners(other.facts.scanner, scan.facts.scanner) is ScannerMatch.DIFFERENT:
@@ -170,18 +199,25 @@ def _require_one_scanner(references: list[LoadedReference]) -> None:
                 )
 
 
-def _mask(path: Path, grid: Grid) -> NDArray[np.bool_]:
-    """Read a mask and bring it to a grid by nearest voxel."""
+def _masks(
+    cohort: Cohort, entry: CohortReference, grids: Sequence[Grid]
+) -> tuple[NDArray[np.bool_] | None, ...]:
+    """Read a mask and bring it to the axial grids by nearest voxel."""
+    if entry.mask is None:
+        return (None,) * len(grids)
+    path = cohort.resolve(entry.mask)
     volume = read_volume(path)
-    mask = volume.array != 0 if volume.grid.same_as(grid) else _nearest(volume, grid)
-    if not mask.any():
+    masks = tuple(
+        volume.array != 0 if volume.grid.same_as(grid) else _nearest(volume, grid) for grid in grids
+    )
+    if not any(mask.any() for mask in masks):
         raise DistcorrError(
             Code.MANIFEST_INVALID,
             f"the mask {path} leaves nothing of the axial scan",
-            f"mask on {volume.grid!r}, scan on {grid!r}",
+            f"mask on {volume.grid!r}, scan on {grids[0]!r}",
             "draw it on the axial scan",
         )
-    return mask
+    return masks
 
 
 def _nearest(volume: Volume, grid: Grid) -> NDArray[np.bool_]:

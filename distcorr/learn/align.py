@@ -76,6 +76,15 @@ def align(
     return motion, match
 
 
+def is_central(level: PairLevel) -> NDArray[np.bool_]:
+    """Say which points of a level are seen near the isocentre by every distorted scan."""
+    near = [
+        np.linalg.norm(places, axis=1) < ALIGNMENT_RADIUS_MM
+        for places in level.distorted_places(level.points)
+    ]
+    return np.asarray(np.all(near, axis=0) if near else np.ones(len(level.points), bool))
+
+
 def find_motion(level: PairLevel, field: ScannerField, motion: Motion) -> Motion:
     """Search for the motion of a pair from several starts.
 
@@ -88,7 +97,7 @@ def find_motion(level: PairLevel, field: ScannerField, motion: Motion) -> Motion
     motion : Motion
         The first start.
     """
-    near = np.linalg.norm(level.points, axis=1) < ALIGNMENT_RADIUS_MM
+    near = is_central(level)
     if near.mean() < 0.1:
         near = np.ones(len(near), bool)
     central = level.restricted(near)

@@ -18,7 +18,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from distcorr.errors import Code, DistcorrError
 from distcorr.field import HarmonicField, Lattice, LatticeField
-from distcorr.learn.align import ALIGNMENT_RADIUS_MM, find_motion
+from distcorr.learn.align import find_motion, is_central
 from distcorr.learn.body import Body
 from distcorr.learn.cubes import Cubes
 from distcorr.learn.normal import Normal, accumulate, embed
@@ -204,7 +204,7 @@ def _aligned(
 def _most_central(levels: Sequence[PairLevel]) -> list[int]:
     """Choose for each subject the station that shows most of it near the isocentre."""
     subjects = subjects_of([level.reference for level in levels])
-    near = [int((np.linalg.norm(lv.points, axis=1) < ALIGNMENT_RADIUS_MM).sum()) for lv in levels]
+    near = [int(is_central(level).sum()) for level in levels]
     return [
         max((i for i, s in enumerate(subjects) if s == subject), key=near.__getitem__)
         for subject in range(max(subjects) + 1)
@@ -272,7 +272,8 @@ def _reached(state: State, level: PairLevel, stage: Stage) -> PairLevel:
     """
     within = _within_reach(state, level, stage)
     if within.sum() < MIN_POINTS:
-        nearest = float(np.linalg.norm(level.points, axis=1).min())
+        places = level.distorted_places(level.points)
+        nearest = min(float(np.linalg.norm(p, axis=1).min()) for p in places)
         raise DistcorrError(
             Code.NO_OVERLAP,
             f"{level.reference.id} shows no tissue near the isocentre, where the fit has to start",
@@ -285,8 +286,8 @@ def _reached(state: State, level: PairLevel, stage: Stage) -> PairLevel:
 def _within_reach(state: State, level: PairLevel, stage: Stage) -> Bools:
     """Which points the posterior places to within the capture range."""
     regions = Cubes.of(level.cubes.centres, REGION_MM)
-    sd = state.sd_of_field(regions.centres).max(axis=1)
-    within = sd < CAPTURE_SIGMAS * stage.sigma_mm
+    sd = [state.sd_of_field(p).max(axis=1) for p in level.distorted_places(regions.centres)]
+    within = np.max(sd, axis=0) < CAPTURE_SIGMAS * stage.sigma_mm
     return np.asarray(within[regions.of_point][level.cubes.of_point])
 
 
@@ -338,7 +339,8 @@ def _largest_change(old: State, new: State, levels: list[PairLevel]) -> float:
     change = HarmonicField(old.prior.basis, new.coefficients - old.coefficients)
     largest = 0.0
     for level in levels:
-        points = level.cubes.centres[:: max(1, level.cubes.count // 4000)]
-        size = np.linalg.norm(change.displacement(points), axis=1)
-        largest = max(largest, float(np.percentile(size, 99)))
+        for places in level.distorted_places(level.cubes.centres):
+            thinned = places[:: max(1, len(places) // 4000)]
+            size = np.linalg.norm(change.displacement(thinned), axis=1)
+            largest = max(largest, float(np.percentile(size, 99)))
     return largest

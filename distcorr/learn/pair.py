@@ -94,6 +94,20 @@ class PairLevel:
         cubes = Cubes.of(points, self.cubes.edge_mm)
         return replace(self, points=points, cubes=cubes, where=self.where[keep])
 
+    def distorted_places(self, points: Array) -> list[Array]:
+        """Places (m, 3) at which the pair sees D, given true places at axial time.
+
+        Were nobody to move: those places themselves where the axial scan is
+        distorted, and those that the table has brought them to at the time of the
+        coronal scan where that one is.
+        """
+        places = []
+        if not self.reference.axial.acquisition.shows_truth:
+            places.append(points)
+        if not self.reference.coronal.acquisition.shows_truth:
+            places.append(transform_points(self.nominal_T_coronal_axial(), points))
+        return places
+
     def nominal_T_coronal_axial(self) -> Array:
         """Scanner frame at axial time to that at coronal time, were nobody to move.
 

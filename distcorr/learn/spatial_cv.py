@@ -8,6 +8,7 @@ was learned from. It can't tell the scanner from the subject.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -72,13 +73,14 @@ def fold_of(x: Indices, y: Indices, z: Indices) -> Indices:
 
 
 def cross_validate(
-    reference: Reference, settings: FitSettings, progress: Progress | None
+    references: Sequence[Reference], settings: FitSettings, progress: Progress | None
 ) -> tuple[LeftOutFold, ...]:
     """Learn from all but one fold of a subject and test on that fold, for each.
 
     Parameters
     ----------
-    reference : Reference
+    references : sequence of Reference
+        Stations of one subject.
     settings : FitSettings
     progress : callable, optional
         Called with a line of text and the share done, 0 to 1.
@@ -89,13 +91,14 @@ def cross_validate(
         ``too-few-references`` if the body is too small to be divided, and as
         :func:`distcorr.learn.learn`.
     """
-    body = find_body(reference.axial, margin_mm=SKIN_MARGIN_MM)
-    level = comparison_level(reference, body)
-    _require_large_folds(level)
+    levels = [
+        comparison_level(one, find_body(one.axial, margin_mm=SKIN_MARGIN_MM)) for one in references
+    ]
+    _require_large_folds(levels)
     return tuple(
         _left_out(
-            reference,
-            level,
+            references,
+            levels,
             fold,
             settings,
             part_of(progress, f"without fold {fold + 1}", fold, FOLDS),
@@ -112,13 +115,14 @@ def part_of(progress: Progress | None, name: str, index: int, runs: int) -> Prog
     return lambda text, share: tell(f"{name}: {text}", (index + share) / runs)
 
 
-def _require_large_folds(level: PairLevel) -> None:
-    cubes = filled_blocks(level.points, level.step_mm) // CUBE_BLOCKS
+def _require_large_folds(levels: Sequence[PairLevel]) -> None:
+    blocks = [filled_blocks(level.points, level.step_mm) for level in levels]
+    cubes = np.unique(np.concatenate(blocks), axis=0) // CUBE_BLOCKS
     counts = np.bincount(fold_of(*cubes.T), minlength=FOLDS)
     if counts.min() < MIN_FOLD_BLOCKS:
         raise DistcorrError(
             Code.TOO_FEW_REFERENCES,
-            f"{level.reference.id} alone shows too little tissue for spatial cross-validation",
+            f"{levels[0].reference.id} alone shows too little tissue for spatial cross-validation",
             f"the folds have {', '.join(str(n) for n in counts)} blocks of {BLOCK_MM:.0f} mm, "
             f"{MIN_FOLD_BLOCKS} needed",
             "add a reference, so that one subject can be left out",
@@ -126,16 +130,16 @@ def _require_large_folds(level: PairLevel) -> None:
 
 
 def _left_out(
-    reference: Reference,
-    level: PairLevel,
+    references: Sequence[Reference],
+    levels: Sequence[PairLevel],
     fold: int,
     settings: FitSettings,
     progress: Progress | None,
 ) -> LeftOutFold:
-    result = learn([without_fold(reference, fold)], settings, progress)
+    result = learn([without_fold(one, fold) for one in references], settings, progress)
     (motion,) = result.state.motions
-    before = compare_with(level, result.no_field, motion).shifts
-    after = compare_at(level, result.field, motion).shifts
+    before = Shifts.joined([compare_with(lv, result.no_field, motion).shifts for lv in levels])
+    after = Shifts.joined([compare_at(lv, result.field, motion).shifts for lv in levels])
     return LeftOutFold(fold, *measured_in_both(_within(before, fold), _within(after, fold)))
 
 

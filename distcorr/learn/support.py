@@ -18,12 +18,20 @@ MIN_JACOBIAN = 0.05
 squeeze tissue to a seventh of its volume there and are still one to one; a little
 beyond lies the fold, where no correction exists."""
 
-FADE_MM = 60.0
-"""Distance over which a displacement held constant fades to nothing; 20 mm over it
-squeeze by a third, which is no fold."""
+LARGEST_MM = 50.0
+"""Displacement beyond which no field is followed: twice the largest that has been
+measured at the rim of a body; what is more comes from extrapolated powers of r."""
 
-SHRINK_MM = 10.0
-RAY_STEP_MM = 12.0
+SOFTENING_MM = 25.0
+"""Distance over which the displacement stops growing before it is held: one node of
+the stored lattice, which could not follow a kink."""
+
+FADE_MM = 90.0
+"""Distance over which a displacement that is held fades to nothing: 50 mm over it
+squeeze by half, which is no fold."""
+
+SHRINK_MM = 5.0
+RAY_STEP_MM = 6.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +83,10 @@ def fade(layout: Lattice, field: ScannerField, sd: Array, sd_limit_mm: float) ->
         # Beyond the reach the displacement is held and then let go: fading inside
         # would give away what is known, and fading D itself would steepen it.
         held = field.displacement(
-            nodes * np.minimum(1.0, reach / np.maximum(radius, 1e-9))[..., None]
+            nodes * (_softened(radius, reach) / np.maximum(radius, 1e-9))[..., None]
         )
-        weight = known * np.clip(1.0 - (radius - reach) / FADE_MM, 0.0, 1.0)
+        beyond = np.clip((radius - reach) / FADE_MM, 0.0, 1.0)
+        weight = known * np.cos(0.5 * np.pi * beyond) ** 2
         faded = _through(layout, held * weight[..., None])
         smallest = faded.min_jacobian()
         if smallest >= MIN_JACOBIAN:
@@ -90,8 +99,14 @@ def fade(layout: Lattice, field: ScannerField, sd: Array, sd_limit_mm: float) ->
     )
 
 
+def _softened(radius: Array, reach: Array) -> Array:
+    """Radius at which D is taken: a node's own, ending smoothly at the reach."""
+    beyond = np.maximum(radius - (reach - SOFTENING_MM), 0.0)
+    return np.asarray(radius - beyond + SOFTENING_MM * np.tanh(beyond / SOFTENING_MM))
+
+
 def _reach(layout: Lattice, field: ScannerField, radius: Array, known: NDArray[np.bool_]) -> Array:
-    """How far from the isocentre, on each node's ray, the field stays clear of a fold."""
+    """How far, on each node's ray, the field stays clear of a fold and of the absurd."""
     nodes = layout.node_points()
     edge = float(np.abs(np.concatenate(layout.domain)).min()) - FADE_MM
     direction = nodes / np.maximum(radius, 1e-9)[..., None]
@@ -99,7 +114,9 @@ def _reach(layout: Lattice, field: ScannerField, radius: Array, known: NDArray[n
     # From outside inwards, so that the innermost fold on the ray is kept.
     for r in np.arange(edge, 0.0, -RAY_STEP_MM):
         determinant = np.linalg.det(np.eye(3) + field.jacobian(direction * r))
-        reach[(determinant < MIN_JACOBIAN) & known] = r - RAY_STEP_MM
+        size = np.linalg.norm(field.displacement(direction * r), axis=-1)
+        bad = (determinant < MIN_JACOBIAN) | (size > LARGEST_MM)
+        reach[bad & known] = r - RAY_STEP_MM
     return np.asarray(np.minimum(reach, gaussian_filter(reach, 1.0, mode="nearest")))
 
 

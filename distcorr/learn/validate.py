@@ -20,12 +20,14 @@ from distcorr.learn.body import find_body
 from distcorr.learn.estimate import (
     SKIN_MARGIN_MM,
     FitResult,
+    PairOutcome,
     compare_with,
     comparison_level,
     learn,
 )
 from distcorr.learn.fit import Progress
-from distcorr.learn.pair import Reference
+from distcorr.learn.pair import Reference, subjects_of
+from distcorr.learn.rigid import Motion
 from distcorr.learn.separation import Separation, separate
 from distcorr.learn.settings import FitSettings
 from distcorr.learn.shifts import Shifts, measured_in_both
@@ -161,8 +163,8 @@ def validate(
         ``too-few-references`` if a single one is too small to be divided, and as
         :func:`distcorr.learn.learn`.
     """
-    if len(references) == 1:
-        folds = cross_validate(references[0], settings, progress)
+    if max(subjects_of(references)) == 0:
+        folds = cross_validate(references, settings, progress)
         return SpatialCrossValidation(references[0].id, folds)
     return leave_one_out(references, settings, progress)
 
@@ -170,12 +172,12 @@ def validate(
 def leave_one_out(
     references: Sequence[Reference], settings: FitSettings, progress: Progress | None = None
 ) -> LeaveOneOut:
-    """Learn from all but one reference and test on that one, for each.
+    """Learn from all but one subject and test on that one, for each.
 
     Parameters
     ----------
     references : sequence of Reference
-        At least two.
+        Of at least two subjects.
     settings : FitSettings
     progress : callable, optional
         Called with a line of text and the share done, 0 to 1.
@@ -183,46 +185,51 @@ def leave_one_out(
     Raises
     ------
     DistcorrError
-        ``too-few-references`` with fewer than two, and as
+        ``too-few-references`` with fewer than two subjects, and as
         :func:`distcorr.learn.learn`; its message then says who was left out.
     """
-    if len(references) < 2:
+    numbers = subjects_of(references)
+    count = max(numbers) + 1
+    if count < 2:
         raise DistcorrError(
             Code.TOO_FEW_REFERENCES,
             "leaving one subject out needs at least two",
-            f"{len(references)} given",
+            f"{count} given",
         )
-    runs = len(references) + 1
-    full = learn(references, settings, part_of(progress, "all references", 0, runs))
-    subjects = tuple(
-        _left_out(
-            references,
-            index,
-            settings,
-            full,
-            part_of(progress, f"without {reference.id}", index + 1, runs),
-        )
-        for index, reference in enumerate(references)
-    )
+    full = learn(references, settings, part_of(progress, "all references", 0, count + 1))
+    subjects = []
+    for number in range(count):
+        own = [r for r, n in zip(references, numbers, strict=True) if n == number]
+        others = [r for r, n in zip(references, numbers, strict=True) if n != number]
+        tell = part_of(progress, f"without {own[0].id}", number + 1, count + 1)
+        subjects.append(_left_out(own, others, full.state.motions[number], settings, full, tell))
     return LeaveOneOut(
-        subjects,
+        tuple(subjects),
         Separations(
-            as_scanned=separate([outcome.before.shifts for outcome in full.references]),
-            fitted=separate([outcome.after.shifts for outcome in full.references]),
+            as_scanned=separate(_by_subject(numbers, [o.before.shifts for o in full.references])),
+            fitted=separate(_by_subject(numbers, [o.after.shifts for o in full.references])),
             left_out=separate([subject.after for subject in subjects]),
         ),
     )
 
 
+def _by_subject(numbers: Sequence[int], shifts: Sequence[Shifts]) -> list[Shifts]:
+    """Join the shifts of the stations of each subject."""
+    return [
+        Shifts.joined([one for one, n in zip(shifts, numbers, strict=True) if n == number])
+        for number in range(max(numbers) + 1)
+    ]
+
+
 def _left_out(
-    references: Sequence[Reference],
-    index: int,
+    stations: Sequence[Reference],
+    others: Sequence[Reference],
+    motion: Motion,
     settings: FitSettings,
     full: FitResult,
     progress: Progress | None,
 ) -> LeftOut:
-    reference = references[index]
-    others = [*references[:index], *references[index + 1 :]]
+    reference = stations[0]
     try:
         result = learn(others, settings, progress)
     except DistcorrError as refusal:
@@ -230,21 +237,29 @@ def _left_out(
         raise DistcorrError(
             found.code, f"without {reference.id}, {found.what}", found.evidence, found.remedy
         ) from None
-    level = comparison_level(reference, find_body(reference.axial, margin_mm=SKIN_MARGIN_MM))
-    motion = full.state.motions[index]
-    before = compare_with(level, full.no_field, motion)
-    after = compare_with(level, result.field, motion)
-    points = level.points[:: max(1, len(level.points) // 5000)]
+    levels = [
+        comparison_level(one, find_body(one.axial, margin_mm=SKIN_MARGIN_MM)) for one in stations
+    ]
+    before = [compare_with(level, full.no_field, motion) for level in levels]
+    after = [compare_with(level, result.field, motion) for level in levels]
+    points = np.concatenate([lv.points[:: max(1, len(lv.points) // 5000)] for lv in levels])
     change = result.field.displacement(points) - full.field.displacement(points)
     size = np.linalg.norm(change, axis=1)
     row = LeaveOneOutRow(
         left_out=reference.id,
-        residual_before=before.agreement.residual,
-        residual_after=after.agreement.residual,
+        residual_before=_mean_residual(before),
+        residual_after=_mean_residual(after),
         field_change_mean_mm=float(size.mean()),
         field_change_p95_mm=float(np.percentile(size, 95)),
     )
-    return LeftOut(row, *measured_in_both(before.shifts, after.shifts))
+    shifts = (Shifts.joined([outcome.shifts for outcome in side]) for side in (before, after))
+    return LeftOut(row, *measured_in_both(*shifts))
+
+
+def _mean_residual(outcomes: Sequence[PairOutcome]) -> float:
+    """Mean of the stations' residuals by their points."""
+    points = [max(1, outcome.agreement.points) for outcome in outcomes]
+    return float(np.average([o.agreement.residual for o in outcomes], weights=points))
 
 
 def shell_rows(before: Shifts, after: Shifts) -> tuple[ShellRow, ...]:

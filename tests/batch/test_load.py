@@ -156,8 +156,8 @@ def test_masks_come_to_the_axial_grid(tmp_path: Path) -> None:
     write_volume(Volume(drawn * 0, axial.grid), tmp_path / "empty.nrrd")
     for name in ("mask", "other"):
         (reference,) = cohort_of(tmp_path, f'{PAIR}\nmask = "{name}.nrrd"')
-        assert reference.mask is not None
-        assert np.array_equal(reference.mask, drawn > 0)
+        assert reference.masks[0] is not None
+        assert np.array_equal(reference.masks[0], drawn > 0)
     with pytest.raises(DistcorrError, match="leaves nothing"):
         cohort_of(tmp_path, f'{PAIR}\nmask = "empty.nrrd"')
 
