@@ -23,8 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distcorr.batch.cohort import read_cohort
-from distcorr.batch.learning import references_of
-from distcorr.batch.references import load_references
+from distcorr.batch.learning import load_material
 from distcorr.facts import Plane, VendorState
 from distcorr.learn import FitSettings, learn
 from distcorr.phantom.cohort import CohortSettings, simulate_cohort
@@ -99,7 +98,7 @@ class Phases:
 def learn_here(manifest: Path) -> None:
     """Load and learn in this process; print the figures as JSON."""
     phases = Phases.begun(LOADING)
-    references = references_of(load_references(read_cohort(manifest)))
+    references = load_material(read_cohort(manifest)).pairs
     loaded_gb = _peak_gb()
     phases.enter("starting")
     learn(references, FitSettings(), lambda text, _share: phases.enter(text))

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from distcorr.acquisition import Scan
 from distcorr.apply import ApplyOptions, Interpolation, apply_correction
-from distcorr.batch import load_references, load_scan, read_cohort
+from distcorr.batch import load_scan, read_cohort
 from distcorr.batch.correct import Destination, correct, plan
+from distcorr.batch.learning import load_material
 from distcorr.batch.load import Statement
 from distcorr.cli.learn import QuietOption, learn_and_write, summary
 from distcorr.cli.progress import file_progress
@@ -56,9 +57,9 @@ def demo(
         manifest = simulate_cohort(_settings(seed), directory, progress=progress)
     say("2/4 learning the scanner from the two reference subjects")
     cohort = read_cohort(manifest)
-    loaded = load_references(cohort)
+    material = load_material(cohort)
     file, page = directory / "scanner.distcorr", directory / "scanner.distcorr.html"
-    correction = learn_and_write(loaded, FitSettings(), file, page, overwrite=False, quiet=quiet)
+    correction = learn_and_write(material, FitSettings(), file, page, overwrite=False, quiet=quiet)
     for line in summary(correction):
         say(f"    {line}")
     say("3/4 correcting the new subject, who took no part in it")

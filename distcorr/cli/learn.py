@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
-from distcorr.batch import Cohort, LoadedReference, load_points, load_references, read_cohort
-from distcorr.batch.learning import learn_points, pack, references_of
+from distcorr.batch import Cohort, read_cohort
+from distcorr.batch.learning import Material, learn_from, load_material, pack
 from distcorr.cli.progress import share_progress
 from distcorr.cli.statements import OverwriteOption, tell
 from distcorr.correction import Correction
-from distcorr.errors import Code, DistcorrError, in_order_of_harm
+from distcorr.errors import in_order_of_harm
 from distcorr.learn import FitSettings
-from distcorr.learn import learn as fit
 from distcorr.outputs import refuse_existing
 from distcorr.report import make_pictures, write_report
 
@@ -46,28 +45,24 @@ def learn(
     for path in (out, page):
         refuse_existing(path, overwrite=overwrite)
     settings = FitSettings(max_degree=degree, sd_limit_mm=sd_limit)
-    manifest = read_cohort(cohort)
-    if manifest.points:
-        correction = learn_points_and_write(manifest, settings, out, page, overwrite=overwrite)
-    else:
-        loaded = load_and_tell(manifest)
-        correction = learn_and_write(loaded, settings, out, page, overwrite=overwrite, quiet=quiet)
+    material = load_and_tell(read_cohort(cohort))
+    correction = learn_and_write(material, settings, out, page, overwrite=overwrite, quiet=quiet)
     if not quiet:
         for line in summary(correction):
             typer.echo(line)
         typer.echo(f"{out}\n{page}")
 
 
-def load_and_tell(cohort: Cohort) -> list[LoadedReference]:
-    """Load the references that a manifest names and print what was found on the way."""
-    loaded = load_references(cohort)
-    for one in loaded:
-        tell(in_order_of_harm(one.findings), one.id)
-    return loaded
+def load_and_tell(cohort: Cohort) -> Material:
+    """Load what a manifest names to learn from and print what was found on the way."""
+    material = load_material(cohort)
+    for name, findings in material.findings:
+        tell(in_order_of_harm(findings), name)
+    return material
 
 
 def learn_and_write(
-    loaded: list[LoadedReference],
+    material: Material,
     settings: FitSettings,
     out: Path,
     page: Path,
@@ -77,32 +72,14 @@ def learn_and_write(
 ) -> Correction:
     """Fit, and write the correction and its report."""
     with share_progress("learning", quiet=quiet) as progress:
-        result = fit(references_of(loaded), settings, progress)
-    correction = pack(result, loaded, settings)
-    made = [make_pictures(one.id, one.axial, one.coronal, correction) for one in loaded]
+        result = learn_from(material, settings, progress)
+    tell(result.findings, "points")
+    correction = pack(result, material, settings)
+    made = [
+        make_pictures(one.id, one.axial, one.coronal, correction) for one in material.references
+    ]
     correction.save(out, overwrite=overwrite)
     write_report(correction, page, [one for one in made if one is not None], overwrite=overwrite)
-    return correction
-
-
-def learn_points_and_write(
-    cohort: Cohort, settings: FitSettings, out: Path, page: Path, *, overwrite: bool
-) -> Correction:
-    """Fit to points alone, and write the correction and its report."""
-    if cohort.references:
-        raise DistcorrError(
-            Code.MANIFEST_INVALID,
-            "points and references can't be fitted together yet",
-            str(cohort.path),
-            "give them in manifests of their own",
-        )
-    loaded = load_points(cohort)
-    for one in loaded:
-        tell(one.findings, one.id)
-    correction, findings = learn_points(loaded, cohort, settings)
-    tell(findings, "points")
-    correction.save(out, overwrite=overwrite)
-    write_report(correction, page, [], overwrite=overwrite)
     return correction
 
 

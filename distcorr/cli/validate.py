@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 
 from distcorr.batch import read_cohort
-from distcorr.batch.learning import references_of, scanner_of
 from distcorr.cli.learn import DEFAULTS, DegreeOption, QuietOption, load_and_tell
 from distcorr.cli.progress import share_progress
 from distcorr.cli.statements import OverwriteOption
 from distcorr.cli.validation import data_of, sentences_of, tables_of
+from distcorr.errors import Code, DistcorrError
 from distcorr.learn import FitSettings
 from distcorr.learn.validate import validate as run
 from distcorr.outputs import refuse_existing, whole_output
@@ -37,11 +37,16 @@ def validate(
     target = None if out is None else out / "validation.json"
     if target is not None:
         refuse_existing(target, overwrite=overwrite)
-    loaded = load_and_tell(read_cohort(cohort))
+    material = load_and_tell(read_cohort(cohort))
+    if not material.references:
+        raise DistcorrError(
+            Code.TOO_FEW_REFERENCES, "validation compares scans of subjects", f"{cohort} names none"
+        )
     with share_progress("validating", quiet=quiet) as progress:
-        validation = run(references_of(loaded), FitSettings(max_degree=degree), progress)
+        settings = FitSettings(max_degree=degree)
+        validation = run(material.pairs, settings, progress, material.point_pairs)
     if target is not None:
-        data = {"scanner": str(scanner_of(loaded)), **data_of(validation)}
+        data = {"scanner": str(material.scanner), **data_of(validation)}
         with whole_output(target, overwrite=overwrite) as temporary:
             temporary.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     console = Console(highlight=False)

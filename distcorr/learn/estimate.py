@@ -10,13 +10,18 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from distcorr.correction import Correction, Provenance
+from distcorr.errors import Finding
 from distcorr.facts import Scanner
-from distcorr.field import Lattice, LatticeField
+from distcorr.field import HarmonicBasis, Lattice, LatticeField
 from distcorr.learn.align import align
 from distcorr.learn.body import Body, find_body, intensity_range
+from distcorr.learn.equations import points_information
 from distcorr.learn.fit import Progress, fit_harmonics, lattice_of, schedule, voxel_mm
 from distcorr.learn.guards import require_agreement, require_convergence
 from distcorr.learn.pair import PairLevel, Reference, build_level, subjects_of
+from distcorr.learn.point_figures import contradictions, describe_points, gain_of_points
+from distcorr.learn.point_pairs import PointPairs
+from distcorr.learn.prior import HarmonicPrior
 from distcorr.learn.remainder import Remainder, fit_remainder
 from distcorr.learn.residual import Agreement, agreement
 from distcorr.learn.revealed import Gain, gain_of, refuse_if_nothing
@@ -84,6 +89,8 @@ class FitResult:
     history : tuple of str
         One line for each step of the fit.
     settings : FitSettings
+    findings : tuple of Finding
+        Which pairs of points contradict the others.
     """
 
     state: State
@@ -96,6 +103,7 @@ class FitResult:
     evidence: dict[int, float]
     history: tuple[str, ...]
     settings: FitSettings
+    findings: tuple[Finding, ...] = ()
 
     @property
     def no_field(self) -> LatticeField:
@@ -130,7 +138,10 @@ class FitResult:
 
 
 def learn(
-    references: Sequence[Reference], settings: FitSettings, progress: Progress | None = None
+    references: Sequence[Reference],
+    settings: FitSettings,
+    progress: Progress | None = None,
+    points: Sequence[PointPairs] = (),
 ) -> FitResult:
     """Learn the scanner's field.
 
@@ -141,6 +152,8 @@ def learn(
     settings : FitSettings
     progress : callable, optional
         Called with a line of text and the share done, 0 to 1.
+    points : sequence of PointPairs
+        Markers or landmarks of the same scanner, fitted together with the images.
 
     Raises
     ------
@@ -153,28 +166,38 @@ def learn(
     # machine, and with one thread every sum has one order: the result is the
     # same on any number of processors.
     with threadpool_limits(1, user_api="blas"):
-        return _learn(references, settings, progress or _silent)
+        return _learn(references, points, settings, progress or _silent)
 
 
-def _learn(references: Sequence[Reference], settings: FitSettings, tell: Progress) -> FitResult:
+def _learn(
+    references: Sequence[Reference],
+    points: Sequence[PointPairs],
+    settings: FitSettings,
+    tell: Progress,
+) -> FitResult:
     tell("looking for the body", 0.0)
     bodies = [find_body(r.axial, margin_mm=SKIN_MARGIN_MM) for r in references]
     for r in references:
         intensity_range(r.coronal)  # refuses an image without contrast
     subjects = subjects_of(references)
-    start = State.initial_for(settings.max_degree, [np.zeros(3)] * (max(subjects) + 1))
-    refuse_if_nothing(references, _gain(references, bodies, start, settings))
-    fit = fit_harmonics(references, bodies, settings, lambda text, share: tell(text, 0.8 * share))
+    still = [Motion.none(np.zeros(3))] * (max(subjects) + 1) + [pairs.still for pairs in points]
+    prior = HarmonicPrior(HarmonicBasis(settings.max_degree))
+    start = State.initial(prior, tuple(still))
+    refuse_if_nothing(references, _gain(references, bodies, start, settings, points))
+    fit = fit_harmonics(
+        references, bodies, settings, lambda text, share: tell(text, 0.8 * share), points
+    )
     require_convergence(fit)
     tell("fitting the remainder", 0.8)
-    state, remainder = fit_remainder(fit.state, fit.rows, settings.remainder_spacing_mm)
+    told = points_information(fit.state, fit.views)
+    state, remainder = fit_remainder(fit.state, fit.rows, told, settings.remainder_spacing_mm)
     tell("what is known where", 0.9)
     state = state.widened(SHARED_ERROR)
     remainder = replace(remainder, sd=SHARED_ERROR * remainder.sd)
     layout = lattice_of(state.harmonics, settings)
     whole = _with_remainder(layout, remainder)
     sd = _sd_at(layout.lattice, state, remainder)
-    gain = _gain(references, bodies, state, settings)
+    gain = _gain(references, bodies, state, settings, points)
     refuse_if_nothing(references, gain)
     seen = [a for a in range(3) if gain.revealed[a]]
     supported = fade(layout.lattice, whole, sd[seen].max(axis=0), settings.sd_limit_mm)
@@ -199,8 +222,9 @@ def _learn(references: Sequence[Reference], settings: FitSettings, tell: Progres
         _information(state, fit.levels),
         outcomes,
         fit.evidence,
-        tuple(fit.history),
+        (*fit.history, *describe_points(points, fit.views, state.motions)),
         settings,
+        contradictions(points, fit.views),
     )
 
 
@@ -214,12 +238,17 @@ def _silent(text: str, share: float) -> None:
 
 
 def _gain(
-    references: Sequence[Reference], bodies: Sequence[Body], state: State, settings: FitSettings
+    references: Sequence[Reference],
+    bodies: Sequence[Body],
+    state: State,
+    settings: FitSettings,
+    points: Sequence[PointPairs],
 ) -> Gain:
     field = lattice_of(state.harmonics, settings)
-    points = [body.points() for body in bodies]
+    inside = [body.points() for body in bodies]
     motions = [state.motions[subject] for subject in subjects_of(references)]
-    return gain_of(references, points, motions, field, state.prior)
+    gain = gain_of(references, inside, motions, field, state.prior)
+    return gain.or_better(gain_of_points(points, state)) if points else gain
 
 
 def _with_remainder(layout: LatticeField, remainder: Remainder) -> LatticeField:

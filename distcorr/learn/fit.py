@@ -14,16 +14,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 
 from distcorr.errors import Code, DistcorrError
-from distcorr.field import HarmonicField, Lattice, LatticeField
+from distcorr.field import HarmonicBasis, HarmonicField, Lattice, LatticeField
 from distcorr.learn.align import find_motion, is_central
 from distcorr.learn.body import Body
 from distcorr.learn.cubes import Cubes
-from distcorr.learn.normal import Normal, accumulate, embed
+from distcorr.learn.equations import information_of, normal_of, points_information, solved, views_of
+from distcorr.learn.normal import Normal
 from distcorr.learn.order import best_degree, evidence_of_degrees
 from distcorr.learn.pair import PairLevel, Reference, build_level, subjects_of
+from distcorr.learn.point_pairs import PointPairs
+from distcorr.learn.points import PointsLinear
+from distcorr.learn.prior import HarmonicPrior
+from distcorr.learn.rigid import Motion
 from distcorr.learn.settings import FitSettings
 from distcorr.learn.state import State
 from distcorr.learn.view import Rows, look, rows_of
@@ -86,6 +90,8 @@ class HarmonicFit:
         The finest, within reach.
     rows : list of Rows
         What each pair says at ``state``.
+    views : list of PointsLinear
+        What each set of points says at ``state``.
     evidence : dict of int to float
         Log evidence of each degree of the harmonics.
     history : list of str
@@ -97,6 +103,7 @@ class HarmonicFit:
     state: State
     levels: list[PairLevel]
     rows: list[Rows]
+    views: list[PointsLinear]
     evidence: dict[int, float]
     history: list[str]
     last_change_mm: float
@@ -114,8 +121,9 @@ def fit_harmonics(
     bodies: Sequence[Body],
     settings: FitSettings,
     progress: Progress,
+    points: Sequence[PointPairs] = (),
 ) -> HarmonicFit:
-    """Fit harmonics and motions to all references.
+    """Fit harmonics and motions to all references, and to points beside them.
 
     Parameters
     ----------
@@ -125,6 +133,8 @@ def fit_harmonics(
     settings : FitSettings
     progress : callable
         Called with a line of text and the share done, 0 to 1.
+    points : sequence of PointPairs
+        Markers or landmarks of the same scanner.
 
     Raises
     ------
@@ -143,12 +153,12 @@ def fit_harmonics(
             for r, body in zip(references, bodies, strict=True)
         ]
         if state is None:
-            state = _aligned(references, bodies, levels, settings)
+            state = _aligned(references, bodies, levels, settings, points)
         elif stage is stages[-1]:
-            evidence = _evidence(state, levels, stage, settings)
+            evidence = _evidence(state, levels, points, stage, settings)
             state = state.truncated(best_degree(evidence))
         for step in range(stage.max_steps):
-            moved = _step(state, levels, stage, settings)
+            moved = _step(state, levels, points, stage, settings)
             state = moved.state
             last_change = moved.change_mm
             history.append(f"{stage.name} {step + 1}: {moved.describe()}")
@@ -157,20 +167,37 @@ def fit_harmonics(
                 break
     assert state is not None
     levels = [_reached(state, level, stages[-1]) for level in levels]
-    rows = _rows(state, levels, settings)
-    return HarmonicFit(state, levels, rows, evidence, history, last_change)
+    field = lattice_of(state.harmonics, settings)
+    rows, views = _rows(state, levels, field), views_of(state, points, field)
+    return HarmonicFit(state, levels, rows, views, evidence, history, last_change)
 
 
 def _evidence(
-    state: State, levels: Sequence[PairLevel], stage: Stage, settings: FitSettings
+    state: State,
+    levels: Sequence[PairLevel],
+    points: Sequence[PointPairs],
+    stage: Stage,
+    settings: FitSettings,
 ) -> dict[int, float]:
     reached = [_reached(state, level, stage) for level in levels]
-    normal, scatter = normal_of(state, _rows(state, reached, settings))
-    return evidence_of_degrees(replace(state, inflation=max(1.0, scatter)), normal)
+    return evidence_of_degrees(*_informed(state, reached, points, settings))
 
 
-def _rows(state: State, levels: Sequence[PairLevel], settings: FitSettings) -> list[Rows]:
+def _informed(
+    state: State,
+    levels: Sequence[PairLevel],
+    points: Sequence[PointPairs],
+    settings: FitSettings,
+) -> tuple[State, Normal]:
+    """Return the state with the scatter seen from it, and what all data say at it."""
     field = lattice_of(state.harmonics, settings)
+    images, scatter = normal_of(state, _rows(state, levels, field))
+    state = replace(state, inflation=max(1.0, scatter))
+    told = points_information(state, views_of(state, points, field))
+    return state, information_of(state, images, told)
+
+
+def _rows(state: State, levels: Sequence[PairLevel], field: LatticeField) -> list[Rows]:
     subjects = subjects_of([level.reference for level in levels])
     rows = []
     for level, subject in zip(levels, subjects, strict=True):
@@ -188,17 +215,18 @@ def _aligned(
     bodies: Sequence[Body],
     levels: list[PairLevel],
     settings: FitSettings,
+    points: Sequence[PointPairs],
 ) -> State:
     """Start from each subject's rigid alignment near the isocentre, without a field."""
     a = ALIGNMENT
-    chosen = _most_central(levels)
-    start = State.initial_for(settings.max_degree, [_centre(levels[i]) for i in chosen])
-    nothing = lattice_of(start.harmonics, settings)
+    prior = HarmonicPrior(HarmonicBasis(settings.max_degree))
+    nothing = lattice_of(HarmonicField(prior.basis, np.zeros((3, prior.basis.size))), settings)
     motions = []
-    for i, motion in zip(chosen, start.motions, strict=True):
+    for i in _most_central(levels):
         level = build_level(references[i], bodies[i], a.sigma_mm, a.step_mm, a.window_mm)
-        motions.append(find_motion(level, nothing, motion))
-    return replace(start, motions=tuple(motions))
+        motions.append(find_motion(level, nothing, Motion.none(_centre(levels[i]))))
+    motions += [pairs.still for pairs in points]
+    return State.initial(prior, tuple(motions))
 
 
 def _most_central(levels: Sequence[PairLevel]) -> list[int]:
@@ -240,11 +268,16 @@ class _Step:
         )
 
 
-def _step(state: State, levels: list[PairLevel], stage: Stage, settings: FitSettings) -> _Step:
+def _step(
+    state: State,
+    levels: list[PairLevel],
+    points: Sequence[PointPairs],
+    stage: Stage,
+    settings: FitSettings,
+) -> _Step:
     reached = [_reached(state, level, stage) for level in levels]
-    normal, scatter = normal_of(state, _rows(state, reached, settings))
-    state = replace(state, inflation=max(1.0, scatter))
-    step, covariance = _solved(state, normal)
+    state, information = _informed(state, reached, points, settings)
+    step, covariance = solved(state, information)
     change = _largest_change(state.moved(step), state, reached)
     limit = MAX_STEP_SIGMAS * stage.sigma_mm
     new = replace(state.moved(step * min(1.0, limit / max(change, limit))), covariance=covariance)
@@ -289,49 +322,6 @@ def _within_reach(state: State, level: PairLevel, stage: Stage) -> Bools:
     sd = [state.sd_of_field(p).max(axis=1) for p in level.distorted_places(regions.centres)]
     within = np.max(sd, axis=0) < CAPTURE_SIGMAS * stage.sigma_mm
     return np.asarray(within[regions.of_point][level.cubes.of_point])
-
-
-BLOCK_MM = 40.0
-"""Edge of the blocks whose gradients are compared to see how much the data scatter."""
-
-
-def normal_of(state: State, rows: Sequence[Rows]) -> tuple[Normal, float]:
-    """Sum the normal equations and measure the scatter against them.
-
-    Returns
-    -------
-    normal : Normal
-    scatter : float
-        Mean square of the blocks' gradients relative to what their weights
-        predict, so that information can be divided by it.
-    """
-    parts = []
-    for one in rows:
-        blocks = Cubes.of(one.points, BLOCK_MM).members()
-        own, gradients = accumulate(
-            state.prior.basis, one.probes, one.by_motion, one.residual, blocks
-        )
-        parts.append(embed(own, gradients, one.subject, len(state.motions)))
-    total = Normal(
-        np.sum([own.matrix for own, _ in parts], axis=0),
-        np.sum([own.vector for own, _ in parts], axis=0),
-    )
-    A = total.matrix / state.inflation + np.diag(state.prior_precision)
-    factor = cho_factor(A)
-    G = np.concatenate([gradients for _, gradients in parts])
-    # At the optimum the blocks' gradients sum to the prior's pull; their spread
-    # about that is the noise that the estimate really sees.
-    spread = float(np.einsum("bi,ib->", G, cho_solve(factor, G.T)))
-    expected = float(np.trace(cho_solve(factor, total.matrix)))
-    return total, spread / max(expected, 1e-9)
-
-
-def _solved(state: State, normal: Normal) -> tuple[Array, Array]:
-    """Return the Gauss-Newton step and the posterior covariance."""
-    precision = state.prior_precision
-    factor = cho_factor(normal.matrix / state.inflation + np.diag(precision))
-    pull = normal.vector / state.inflation - precision * state.parameters
-    return cho_solve(factor, pull), cho_solve(factor, np.eye(len(pull)))
 
 
 def _largest_change(old: State, new: State, levels: list[PairLevel]) -> float:

@@ -21,17 +21,17 @@ MIN_DEGREE = 3
 """The lowest degree of a coil's own error."""
 
 
-def evidence_of_degrees(state: State, normal: Normal) -> dict[int, float]:
+def evidence_of_degrees(state: State, information: Normal) -> dict[int, float]:
     """Log evidence of each degree, relative to no distortion at all.
 
     Parameters
     ----------
     state : State
-    normal : Normal
-        Of the data at ``state``, before the prior and the inflation.
+    information : Normal
+        Of all data at ``state``.
     """
-    H = normal.matrix / state.inflation
-    h = H @ state.parameters + normal.vector / state.inflation
+    H = information.matrix
+    h = H @ state.parameters + information.vector
     precision = state.prior_precision
     return {
         degree: _log_evidence(H, h, precision, state.unknowns_up_to(degree))

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from distcorr.errors import Code, DistcorrError, Finding
-from distcorr.field import HarmonicField
+from distcorr.field import HarmonicBasis, HarmonicField
 from distcorr.learn.normal import Normal, embed
+from distcorr.learn.point_figures import contradictions, describe_points
 from distcorr.learn.point_pairs import PointPairs
 from distcorr.learn.points import PointsLinear, linearise
+from distcorr.learn.prior import HarmonicPrior
 from distcorr.learn.state import State
 
 Array = NDArray[np.float64]
@@ -34,10 +36,6 @@ MAX_STEPS = 100
 TOLERANCE = 0.05
 """Largest change of the field at the points at which the fit ends, as a share of
 the points' scatter."""
-
-UNTRUSTED = 0.05
-"""Share of full weight below which a pair contradicts the others: 10 standard
-deviations off, as a label on the wrong marker is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,34 +77,11 @@ class PointFit:
             + ", ".join(f"{d} ({e:.0f})" for d, e in self.log_evidence.items())
             + f" by log evidence; {self.steps} steps; inflation {self.state.inflation:.1f}"
         ]
-        for pairs, view, motion in zip(self.pairs, self.views, self.state.motions, strict=True):
-            percent = ", ".join(f"{100 * v:+.2f}" for v in np.diag(view.strain))
-            turned = np.rad2deg(np.linalg.norm(motion.rotation_vector))
-            lines.append(
-                f"{pairs.id}: {len(pairs)} pairs, scatter {view.scale_mm:.2f} mm, moved "
-                f"{np.linalg.norm(motion.translation):.2f} mm and {turned:.2f} deg, "
-                f"calibration {percent} %, {(view.trust < UNTRUSTED).sum()} contradict the rest"
-            )
-        return lines
+        return [*lines, *describe_points(self.pairs, self.views, self.state.motions)]
 
     def findings(self) -> tuple[Finding, ...]:
         """Tell which pairs contradict the others."""
-        found = []
-        for pairs, view in zip(self.pairs, self.views, strict=True):
-            rows = np.flatnonzero(np.isfinite(view.residual[:, 0]) & (view.trust < UNTRUSTED))
-            if len(rows):
-                off = np.linalg.norm(view.residual[rows], axis=1)
-                listed = ", ".join(
-                    f"pair {row + 1}: {mm:.1f} mm" for row, mm in zip(rows, off, strict=True)
-                )
-                found.append(
-                    Finding(
-                        Code.POINTS_DISAGREE,
-                        f"{len(rows)} of {len(pairs)} pairs of {pairs.id} contradict the others",
-                        listed,
-                    )
-                )
-        return tuple(found)
+        return contradictions(self.pairs, self.views)
 
 
 def degrees_up_to(largest: int) -> range:
@@ -166,10 +141,11 @@ def _require_enough(sets: Sequence[PointPairs]) -> None:
 
 def _fit(sets: Sequence[PointPairs], degree: int) -> PointFit | None:
     """Fit with one degree; None if it does not converge, as one that is too small may."""
-    state = State.initial_for(degree, [pairs.still.centre for pairs in sets])
+    prior = HarmonicPrior(HarmonicBasis(degree))
+    state = State.initial(prior, tuple(pairs.still for pairs in sets))
     views = _views(sets, state)
     for step in range(1, MAX_STEPS + 1):
-        new = _stepped(state, sets, views)
+        new = _stepped(state, views)
         change = _largest_change(state, new, sets)
         state, views = new, _views(sets, new)
         if change < TOLERANCE * min(view.scale_mm for view in views):
@@ -195,14 +171,10 @@ def _total(views: Sequence[PointsLinear]) -> tuple[Normal, Array]:
     return total, np.concatenate([gradients for _, gradients in parts])
 
 
-def _precision(state: State, sets: Sequence[PointPairs]) -> Array:
-    return np.concatenate([state.prior.precision, *[pairs.motion_precision for pairs in sets]])
-
-
-def _stepped(state: State, sets: Sequence[PointPairs], views: Sequence[PointsLinear]) -> State:
+def _stepped(state: State, views: Sequence[PointsLinear]) -> State:
     """Take one step, and re-estimate scatter and the widths of the prior."""
     total, gradients = _total(views)
-    precision = _precision(state, sets)
+    precision = state.prior_precision
     inflation = max(1.0, _scatter(total.matrix / state.inflation, total, precision, gradients))
     factor = cho_factor(total.matrix / inflation + np.diag(precision))
     step = cho_solve(factor, total.vector / inflation - precision * state.parameters)
@@ -230,7 +202,7 @@ def _largest_change(old: State, new: State, sets: Sequence[PointPairs]) -> float
 def _log_evidence(fit: PointFit) -> float:
     """Log marginal likelihood of all points."""
     state = fit.state
-    precision = _precision(state, fit.pairs)
+    precision = state.prior_precision
     log_prior = 0.5 * float(np.log(precision).sum() - precision @ state.parameters**2)
     A = _total(fit.views)[0].matrix + np.diag(precision)
     log_volume = -0.5 * float(np.linalg.slogdet(A)[1])

@@ -99,7 +99,7 @@ class PointPairs:
     @property
     def still(self) -> Motion:
         """The motion to start from: none, about the centre of the true places."""
-        return Motion.none(self.true_scanner.mean(axis=0))
+        return Motion.none(self.true_scanner.mean(axis=0), self.motion_precision)
 
     @property
     def motion_precision(self) -> Array:

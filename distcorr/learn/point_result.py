@@ -8,16 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from distcorr.errors import Code, DistcorrError, Finding
-from distcorr.field import HarmonicField, Lattice
+from distcorr.errors import Code, DistcorrError
+from distcorr.field import Lattice
 from distcorr.learn.estimate import FitResult
 from distcorr.learn.fit import lattice_of
+from distcorr.learn.point_figures import gain_of_points
 from distcorr.learn.point_fit import PointFit, degrees_up_to, fit_points
 from distcorr.learn.point_pairs import PointPairs
-from distcorr.learn.points import shown_change, strain_rows
 from distcorr.learn.remainder import Remainder
 from distcorr.learn.revealed import Gain
-from distcorr.learn.rigid import Motion
 from distcorr.learn.settings import FitSettings
 from distcorr.learn.state import State
 from distcorr.learn.support import fade
@@ -27,9 +26,7 @@ Array = NDArray[np.float64]
 _DRAWS = 12
 
 
-def learn_from_points(
-    sets: Sequence[PointPairs], settings: FitSettings
-) -> tuple[FitResult, tuple[Finding, ...]]:
+def learn_from_points(sets: Sequence[PointPairs], settings: FitSettings) -> FitResult:
     """Learn the scanner's field from points alone.
 
     Parameters
@@ -40,10 +37,8 @@ def learn_from_points(
 
     Returns
     -------
-    result : FitResult
+    FitResult
         Without references.
-    findings : tuple of Finding
-        Which pairs contradict the others.
 
     Raises
     ------
@@ -60,7 +55,7 @@ def learn_from_points(
                 "the points show no component of the distortion",
                 ", ".join(f"{pairs.id}: {pairs.acquisition.state}" for pairs in sets),
             )
-        return _result(fit, gain, settings), fit.findings()
+        return _result(fit, gain, settings)
 
 
 def _result(fit: PointFit, gain: Gain, settings: FitSettings) -> FitResult:
@@ -79,6 +74,7 @@ def _result(fit: PointFit, gain: Gain, settings: FitSettings) -> FitResult:
         evidence=fit.log_evidence,
         history=tuple(fit.describe()),
         settings=settings,
+        findings=fit.findings(),
     )
 
 
@@ -95,46 +91,3 @@ def _information(fit: PointFit) -> tuple[float, float, float]:
     left = (fit.state.sd_of_field(places) ** 2).sum(axis=0)
     x, y, z = (float(v) for v in 1 - left / (before.sd_of_field(places) ** 2).sum(axis=0))
     return x, y, z
-
-
-def gain_of_points(sets: Sequence[PointPairs], state: State) -> Gain:
-    """Measure how much of each component of D the shown places betray.
-
-    It is what motion and calibration, where they are free, can't mimic, as
-    :func:`distcorr.learn.revealed.gain_of` measures it for pairs of scans.
-
-    Parameters
-    ----------
-    sets : sequence of PointPairs
-    state : State
-        Field and motions around which the maps are linearised; from its prior
-        test fields are drawn.
-    """
-    generator = np.random.default_rng(0)
-    draws = generator.standard_normal((_DRAWS, *state.prior.sd.shape)) * state.prior.sd
-    told, total = np.zeros(3), np.zeros(3)
-    for pairs, motion in zip(sets, state.motions, strict=True):
-        moved = motion.apply(pairs.true_scanner)
-        shown = pairs.acquisition.true_to_shown(state.harmonics, moved)
-        nuisance = _nuisance(pairs, motion, moved, shown)
-        for draw in draws:
-            for a in range(3):
-                one = np.zeros_like(draw)
-                one[a] = draw[a]
-                change = HarmonicField(state.prior.basis, one)
-                seen = shown_change(pairs.acquisition, state.harmonics, change, moved, shown)
-                flat = seen.reshape(-1)
-                told[a] += float(((flat - nuisance @ (nuisance.T @ flat)) ** 2).sum())
-                total[a] += float((change.displacement(moved) ** 2).sum())
-    x, y, z = (float(g) for g in np.sqrt(told / np.maximum(total, 1e-12)))
-    return Gain((x, y, z))
-
-
-def _nuisance(pairs: PointPairs, motion: Motion, moved: Array, shown: Array) -> Array:
-    """Orthonormal columns that motion and calibration span, shape (3 m, at most 12)."""
-    columns = [np.zeros((3 * len(moved), 0))]
-    if pairs.motion_sd is not None:
-        columns.append(motion.sensitivity(moved).reshape(-1, 6))
-    if pairs.calibration_sd > 0:
-        columns.append(strain_rows(shown).reshape(-1, 6))
-    return np.linalg.qr(np.concatenate(columns, axis=1))[0]

@@ -23,7 +23,7 @@ from scipy.linalg.lapack import dpotri
 from distcorr.field import Lattice
 from distcorr.learn.bending import smoothness_precision
 from distcorr.learn.cubes import Cubes
-from distcorr.learn.normal import design
+from distcorr.learn.normal import Normal, design
 from distcorr.learn.rigid import PARAMETERS
 from distcorr.learn.state import State
 from distcorr.learn.view import Rows
@@ -67,7 +67,9 @@ class Remainder:
     gains: dict[float, tuple[float, ...]]
 
 
-def fit_remainder(state: State, rows: Sequence[Rows], spacing_mm: float) -> tuple[State, Remainder]:
+def fit_remainder(
+    state: State, rows: Sequence[Rows], points: Normal, spacing_mm: float
+) -> tuple[State, Remainder]:
     """Fit the remainder, and the harmonics and motions with it.
 
     Parameters
@@ -76,6 +78,8 @@ def fit_remainder(state: State, rows: Sequence[Rows], spacing_mm: float) -> tupl
         Converged harmonics and motions.
     rows : sequence of Rows
         What each subject's pair says at ``state``.
+    points : Normal
+        What points say of harmonics and motions there; they choose no remainder.
     spacing_mm : float
         Node distance of the remainder's lattice.
 
@@ -90,13 +94,13 @@ def fit_remainder(state: State, rows: Sequence[Rows], spacing_mm: float) -> tupl
         everywhere.min(axis=0) - BODY_MARGIN_MM, everywhere.max(axis=0) + BODY_MARGIN_MM, spacing_mm
     )
     none = Remainder(lattice, np.zeros(lattice.coefficients.shape), 0.0, {})
-    subjects = len(state.motions)
+    subjects = max(one.subject for one in rows) + 1
     if subjects < 2:
         return state, none
     parts = [_normal_equations(state, rows, lattice, subject) for subject in range(subjects)]
     unit = _remainder_precision(lattice)
     scores = {
-        tau: [_score(state, parts, left_out, unit, tau) for left_out in range(len(parts))]
+        tau: [_score(state, parts, points, left_out, unit, tau) for left_out in range(len(parts))]
         for tau in (0.0, *WIDTHS_MM)
     }
     gains = {
@@ -109,7 +113,7 @@ def fit_remainder(state: State, rows: Sequence[Rows], spacing_mm: float) -> tupl
     best = max(WIDTHS_MM, key=lambda tau: min(gains[tau]))
     if min(gains[best]) < MIN_GAIN:
         return state, replace(none, gains=gains)
-    factor, x, first = _solved(state, parts, unit, best)
+    factor, x, first = _solved(state, parts, points, unit, best)
     covariance = _inverse(factor)
     moved = replace(state.moved(x[:first]), covariance=covariance[:first, :first])
     coefficients = x[first:].reshape(lattice.coefficients.shape)
@@ -119,15 +123,15 @@ def fit_remainder(state: State, rows: Sequence[Rows], spacing_mm: float) -> tupl
 
 
 def _solved(
-    state: State, parts: Sequence[tuple[Array, Array]], unit: Array, tau: float
+    state: State, parts: Sequence[tuple[Array, Array]], points: Normal, unit: Array, tau: float
 ) -> tuple[tuple[Array, bool], Array, int]:
     """Solve the joint system of some subjects; returns factor, step, first lattice unknown."""
     base = state.prior_precision
     first = len(base)
     A = np.sum([a for a, _ in parts], axis=0) / state.inflation
     b = np.sum([v for _, v in parts], axis=0) / state.inflation
-    A[np.arange(first), np.arange(first)] += base
-    b[:first] -= base * state.parameters
+    A[:first, :first] += points.matrix + np.diag(base)
+    b[:first] += points.vector - base * state.parameters
     if tau == 0.0:
         A, b = A[:first, :first], b[:first]
     else:
@@ -140,14 +144,19 @@ def _solved(
 
 
 def _score(
-    state: State, parts: Sequence[tuple[Array, Array]], left_out: int, unit: Array, tau: float
+    state: State,
+    parts: Sequence[tuple[Array, Array]],
+    points: Normal,
+    left_out: int,
+    unit: Array,
+    tau: float,
 ) -> float:
     """Misfit of a subject, its own motion adapted, with what the others teach."""
     others = [part for s, part in enumerate(parts) if s != left_out]
-    _, x, first = _solved(state, others, unit, tau)
+    _, x, _ = _solved(state, others, points, unit, tau)
     A, b = parts[left_out]
-    own = slice(first - PARAMETERS * (len(parts) - left_out), None)
-    own = slice(own.start, own.start + PARAMETERS)
+    start = 3 * state.prior.basis.size + PARAMETERS * left_out
+    own = slice(start, start + PARAMETERS)
     taught = np.zeros(len(b))
     taught[: len(x)] = x
     taught[own] = 0.0

@@ -41,6 +41,11 @@ class Gain:
 
     components: tuple[float, float, float]
 
+    def or_better(self, other: Gain) -> Gain:
+        """Return the larger gain of each component: what either data show is shown."""
+        x, y, z = (max(a, b) for a, b in zip(self.components, other.components, strict=True))
+        return Gain((x, y, z))
+
     @property
     def revealed(self) -> tuple[bool, bool, bool]:
         """Which components are shown well enough to be measured."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,16 +30,21 @@ class Motion:
         Axis times angle in rad, about ``centre``.
     centre : ndarray, shape (3,)
         Centre of rotation, scanner frame at the time of the coronal scan, mm.
+    precision : ndarray, shape (6,)
+        Inverse prior variances of the parameters; by default those of a patient
+        between two scans of a session.
     """
 
     translation: Array
     rotation_vector: Array
     centre: Array
+    precision: Array = field(default_factory=lambda: MOTION_SD**-2.0)
 
     @classmethod
-    def none(cls, centre: Array) -> Motion:
+    def none(cls, centre: Array, precision: Array | None = None) -> Motion:
         """Build the motion of a subject that lies still."""
-        return cls(np.zeros(3), np.zeros(3), np.array(centre, dtype=np.float64))
+        still = cls(np.zeros(3), np.zeros(3), np.array(centre, dtype=np.float64))
+        return still if precision is None else replace(still, precision=precision)
 
     @property
     def parameters(self) -> Array:
@@ -66,7 +71,11 @@ class Motion:
     def stepped(self, step: Array) -> Motion:
         """Compose with a small motion that follows this one, given as six parameters."""
         turn = Rotation.from_rotvec(step[3:]) * Rotation.from_rotvec(self.rotation_vector)
-        return Motion(self.translation + step[:3], np.asarray(turn.as_rotvec()), self.centre)
+        return replace(
+            self,
+            translation=self.translation + step[:3],
+            rotation_vector=np.asarray(turn.as_rotvec()),
+        )
 
     def rows(self, moved_points: Array, gradient: Array) -> Array:
         """Return the derivative of residuals by the six parameters of :meth:`stepped`.

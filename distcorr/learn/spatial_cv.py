@@ -18,6 +18,7 @@ from distcorr.errors import Code, DistcorrError
 from distcorr.learn.body import find_body
 from distcorr.learn.estimate import (
     SKIN_MARGIN_MM,
+    FitResult,
     compare_at,
     compare_with,
     comparison_level,
@@ -25,6 +26,7 @@ from distcorr.learn.estimate import (
 )
 from distcorr.learn.fit import Progress
 from distcorr.learn.pair import PairLevel, Reference
+from distcorr.learn.point_pairs import PointPairs
 from distcorr.learn.settings import FitSettings
 from distcorr.learn.shifts import BLOCK_MM, Shifts, filled_blocks, measured_in_both
 
@@ -73,7 +75,10 @@ def fold_of(x: Indices, y: Indices, z: Indices) -> Indices:
 
 
 def cross_validate(
-    references: Sequence[Reference], settings: FitSettings, progress: Progress | None
+    references: Sequence[Reference],
+    settings: FitSettings,
+    progress: Progress | None,
+    points: Sequence[PointPairs] = (),
 ) -> tuple[LeftOutFold, ...]:
     """Learn from all but one fold of a subject and test on that fold, for each.
 
@@ -84,6 +89,8 @@ def cross_validate(
     settings : FitSettings
     progress : callable, optional
         Called with a line of text and the share done, 0 to 1.
+    points : sequence of PointPairs
+        Points that every fit takes along.
 
     Raises
     ------
@@ -95,16 +102,12 @@ def cross_validate(
         comparison_level(one, find_body(one.axial, margin_mm=SKIN_MARGIN_MM)) for one in references
     ]
     _require_large_folds(levels)
-    return tuple(
-        _left_out(
-            references,
-            levels,
-            fold,
-            settings,
-            part_of(progress, f"without fold {fold + 1}", fold, FOLDS),
-        )
-        for fold in range(FOLDS)
-    )
+    folds = []
+    for fold in range(FOLDS):
+        kept = [without_fold(one, fold) for one in references]
+        tell = part_of(progress, f"without fold {fold + 1}", fold, FOLDS)
+        folds.append(_left_out(levels, fold, learn(kept, settings, tell, points)))
+    return tuple(folds)
 
 
 def part_of(progress: Progress | None, name: str, index: int, runs: int) -> Progress | None:
@@ -129,15 +132,9 @@ def _require_large_folds(levels: Sequence[PairLevel]) -> None:
         )
 
 
-def _left_out(
-    references: Sequence[Reference],
-    levels: Sequence[PairLevel],
-    fold: int,
-    settings: FitSettings,
-    progress: Progress | None,
-) -> LeftOutFold:
-    result = learn([without_fold(one, fold) for one in references], settings, progress)
-    (motion,) = result.state.motions
+def _left_out(levels: Sequence[PairLevel], fold: int, result: FitResult) -> LeftOutFold:
+    """Test what the other folds teach on one."""
+    motion = result.state.motions[0]
     before = Shifts.joined([compare_with(lv, result.no_field, motion).shifts for lv in levels])
     after = Shifts.joined([compare_at(lv, result.field, motion).shifts for lv in levels])
     return LeftOutFold(fold, *measured_in_both(_within(before, fold), _within(after, fold)))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from distcorr.field import HarmonicBasis, HarmonicField
 from distcorr.learn.prior import HarmonicPrior
-from distcorr.learn.rigid import MOTION_SD, PARAMETERS, Motion
+from distcorr.learn.rigid import PARAMETERS, Motion
 
 Array = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ class State:
     @classmethod
     def initial(cls, prior: HarmonicPrior, motions: tuple[Motion, ...]) -> State:
         """Build the state before any data: no distortion, the prior's uncertainty."""
-        variances = np.concatenate([1 / prior.precision, *[MOTION_SD**2 for _ in motions]])
+        variances = np.concatenate([1 / prior.precision, *[1 / m.precision for m in motions]])
         return cls(prior, np.zeros((3, prior.basis.size)), motions, np.diag(variances))
 
     @classmethod
@@ -57,7 +57,7 @@ class State:
     @property
     def prior_precision(self) -> Array:
         """Inverse prior variances of all unknowns."""
-        return np.concatenate([self.prior.precision, *[MOTION_SD**-2.0 for _ in self.motions]])
+        return np.concatenate([self.prior.precision, *[m.precision for m in self.motions]])
 
     def moved(self, step: Array) -> State:
         """Return the state after a step of all unknowns."""

@@ -27,6 +27,7 @@ from distcorr.learn.estimate import (
 )
 from distcorr.learn.fit import Progress
 from distcorr.learn.pair import Reference, subjects_of
+from distcorr.learn.point_pairs import PointPairs
 from distcorr.learn.rigid import Motion
 from distcorr.learn.separation import Separation, separate
 from distcorr.learn.settings import FitSettings
@@ -145,7 +146,10 @@ Validation = LeaveOneOut | SpatialCrossValidation
 
 
 def validate(
-    references: Sequence[Reference], settings: FitSettings, progress: Progress | None = None
+    references: Sequence[Reference],
+    settings: FitSettings,
+    progress: Progress | None = None,
+    points: Sequence[PointPairs] = (),
 ) -> Validation:
     """Leave one subject out at a time, or parts of the only one.
 
@@ -156,6 +160,8 @@ def validate(
     settings : FitSettings
     progress : callable, optional
         Called with a line of text and the share done, 0 to 1.
+    points : sequence of PointPairs
+        Points that every fit takes along.
 
     Raises
     ------
@@ -164,13 +170,16 @@ def validate(
         :func:`distcorr.learn.learn`.
     """
     if max(subjects_of(references)) == 0:
-        folds = cross_validate(references, settings, progress)
+        folds = cross_validate(references, settings, progress, points)
         return SpatialCrossValidation(references[0].id, folds)
-    return leave_one_out(references, settings, progress)
+    return leave_one_out(references, settings, progress, points)
 
 
 def leave_one_out(
-    references: Sequence[Reference], settings: FitSettings, progress: Progress | None = None
+    references: Sequence[Reference],
+    settings: FitSettings,
+    progress: Progress | None = None,
+    points: Sequence[PointPairs] = (),
 ) -> LeaveOneOut:
     """Learn from all but one subject and test on that one, for each.
 
@@ -181,6 +190,8 @@ def leave_one_out(
     settings : FitSettings
     progress : callable, optional
         Called with a line of text and the share done, 0 to 1.
+    points : sequence of PointPairs
+        Points that every fit takes along.
 
     Raises
     ------
@@ -196,13 +207,14 @@ def leave_one_out(
             "leaving one subject out needs at least two",
             f"{count} given",
         )
-    full = learn(references, settings, part_of(progress, "all references", 0, count + 1))
+    full = learn(references, settings, part_of(progress, "all references", 0, count + 1), points)
     subjects = []
     for number in range(count):
         own = [r for r, n in zip(references, numbers, strict=True) if n == number]
         others = [r for r, n in zip(references, numbers, strict=True) if n != number]
         tell = part_of(progress, f"without {own[0].id}", number + 1, count + 1)
-        subjects.append(_left_out(own, others, full.state.motions[number], settings, full, tell))
+        result = _learned_without(own[0].id, others, settings, tell, points)
+        subjects.append(_left_out(own, full.state.motions[number], full, result))
     return LeaveOneOut(
         tuple(subjects),
         Separations(
@@ -221,22 +233,26 @@ def _by_subject(numbers: Sequence[int], shifts: Sequence[Shifts]) -> list[Shifts
     ]
 
 
-def _left_out(
-    stations: Sequence[Reference],
+def _learned_without(
+    left_out: str,
     others: Sequence[Reference],
-    motion: Motion,
     settings: FitSettings,
-    full: FitResult,
     progress: Progress | None,
-) -> LeftOut:
-    reference = stations[0]
+    points: Sequence[PointPairs],
+) -> FitResult:
     try:
-        result = learn(others, settings, progress)
+        return learn(others, settings, progress, points)
     except DistcorrError as refusal:
         found = refusal.finding
         raise DistcorrError(
-            found.code, f"without {reference.id}, {found.what}", found.evidence, found.remedy
+            found.code, f"without {left_out}, {found.what}", found.evidence, found.remedy
         ) from None
+
+
+def _left_out(
+    stations: Sequence[Reference], motion: Motion, full: FitResult, result: FitResult
+) -> LeftOut:
+    """Test what the others teach on one subject."""
     levels = [
         comparison_level(one, find_body(one.axial, margin_mm=SKIN_MARGIN_MM)) for one in stations
     ]
@@ -246,7 +262,7 @@ def _left_out(
     change = result.field.displacement(points) - full.field.displacement(points)
     size = np.linalg.norm(change, axis=1)
     row = LeaveOneOutRow(
-        left_out=reference.id,
+        left_out=stations[0].id,
         residual_before=_mean_residual(before),
         residual_after=_mean_residual(after),
         field_change_mean_mm=float(size.mean()),

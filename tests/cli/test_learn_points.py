@@ -58,12 +58,12 @@ def test_markers_make_a_correction_and_its_report(tmp_path: Path) -> None:
     assert "scanned twice" not in page
 
 
-def test_markers_beside_references_are_not_ignored(tmp_path: Path) -> None:
+def test_references_beside_markers_are_not_ignored(tmp_path: Path) -> None:
     path = manifest(tmp_path)
     path.write_text(MANIFEST + REFERENCE)
     done = run("learn", path, "-o", tmp_path / "out.dcorr")
     assert done.returncode == 1
-    assert "manifest-invalid" in done.stderr
+    assert "not-found" in done.stderr
 
 
 def test_leave_one_out_needs_references(tmp_path: Path) -> None:

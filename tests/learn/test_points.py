@@ -12,9 +12,9 @@ from distcorr.acquisition import Acquisition
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import VendorState
 from distcorr.field import HarmonicBasis, HarmonicField
-from distcorr.learn.point_fit import UNTRUSTED, fit_points
+from distcorr.learn.point_figures import UNTRUSTED, gain_of_points
+from distcorr.learn.point_fit import fit_points
 from distcorr.learn.point_pairs import CALIBRATION_SD, FREE_PLACEMENT, PointPairs
-from distcorr.learn.point_result import gain_of_points
 from distcorr.learn.points import linearise, strain_rows
 from distcorr.learn.prior import HarmonicPrior
 from distcorr.learn.rigid import Motion
