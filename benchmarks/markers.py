@@ -36,7 +36,8 @@ from threadpoolctl import threadpool_limits
 from distcorr.acquisition import Acquisition
 from distcorr.facts import VendorState
 from distcorr.field import HarmonicBasis, HarmonicField
-from distcorr.learn.point_fit import UNTRUSTED, PointFit, fit_points
+from distcorr.learn.point_figures import UNTRUSTED
+from distcorr.learn.point_fit import PointFit, fit_points
 from distcorr.learn.point_pairs import CALIBRATION_SD, FREE_PLACEMENT, PointPairs
 from distcorr.phantom.fields import LinacTerms, linac_1t
 from distcorr.points import read_pairs, read_points

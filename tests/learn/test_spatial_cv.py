@@ -69,6 +69,6 @@ def test_a_small_body_is_refused_before_anything_is_learned(
     one_side = (points[..., 0] > 0) & (points[..., 2] > 0) & (points[..., 2] < 30)
     small = replace(references[0], mask=one_side)
     with pytest.raises(DistcorrError) as refusal:
-        cross_validate(small, SETTINGS, None)
+        cross_validate([small], SETTINGS, None)
     assert refusal.value.code is Code.TOO_FEW_REFERENCES
     assert "16 needed" in str(refusal.value)
