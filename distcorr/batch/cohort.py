@@ -77,6 +77,7 @@ _PATH = "DICOM folder or file, NRRD or NIfTI volume, relative to the manifest"
 _STATE = "vendor correction of the scan; replaces what its header says"
 _ISOCENTRE = "place of the isocentre in patient LPS, mm; replaces what the header says"
 _POSITION = "patient position; replaces what the header says"
+_PART = "which of several volumes of the folder, as distcorr inspect names them"
 _MASK = "NRRD or NIfTI volume, not 0 where the fit may look"
 
 
@@ -90,6 +91,8 @@ class CohortReference(_Entry):
     coronal: Text = Field(description=_PATH)
     axial_state: VendorState | None = Field(None, description=_STATE)
     coronal_state: VendorState | None = Field(None, description=_STATE)
+    axial_part: Text | None = Field(None, description=_PART)
+    coronal_part: Text | None = Field(None, description=_PART)
     isocentre_lps: Point | None = Field(None, description=_ISOCENTRE)
     patient_position: PatientPosition | None = Field(None, description=_POSITION)
     mask: Text | None = Field(None, description=_MASK)
@@ -117,6 +120,7 @@ class CohortScan(_Entry):
 
     id: Id = Field(description="stem of the output files")
     path: Text = Field(description=_PATH)
+    part: Text | None = Field(None, description=_PART)
     state: VendorState | None = Field(None, description=_STATE)
     isocentre_lps: Point | None = Field(None, description=_ISOCENTRE)
     patient_position: PatientPosition | None = Field(None, description=_POSITION)

@@ -146,7 +146,8 @@ def plan(series: Sequence[Path], statement: Statement, part: str | None = None) 
             )
         source = manifest.name
         jobs += [
-            Job(scan.id, cohort.resolve(scan.path), scan.statement(source)) for scan in cohort.scans
+            Job(scan.id, cohort.resolve(scan.path), scan.statement(source), scan.part)
+            for scan in cohort.scans
         ]
     repeated = [
         name for name, count in Counter(job.name.lower() for job in jobs).items() if count > 1

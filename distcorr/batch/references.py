@@ -106,11 +106,17 @@ def _load(cohort: Cohort, entry: CohortReference) -> LoadedReference:
     source = cohort.path.name
     statement = entry.statement(source, entry.axial_state)
     axials = [
-        _named(load_scan(cohort.resolve(path), statement), _axial_name(entry, number))
+        _named(
+            load_scan(cohort.resolve(path), statement, entry.axial_part), _axial_name(entry, number)
+        )
         for number, path in enumerate(entry.axials)
     ]
     coronal = _named(
-        load_scan(cohort.resolve(entry.coronal), entry.statement(source, entry.coronal_state)),
+        load_scan(
+            cohort.resolve(entry.coronal),
+            entry.statement(source, entry.coronal_state),
+            entry.coronal_part,
+        ),
         f"{entry.id} coronal",
     )
     for axial in axials:

@@ -162,6 +162,34 @@ def test_masks_come_to_the_axial_grid(tmp_path: Path) -> None:
         cohort_of(tmp_path, f'{PAIR}\nmask = "empty.nrrd"')
 
 
+def test_stations_of_the_table_are_one_reference(tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    write_dicom(tmp_path / "ax2", AXIAL, seed=5)
+    stations = PAIR.replace('axial = "ax"', 'axial = ["ax", "ax2"]')
+    (reference,) = cohort_of(tmp_path, stations)
+    assert len(reference.axials) == len(reference.masks) == 2
+    assert [one.role for one in reference.inputs] == [*[InputRole.AXIAL] * 2, InputRole.CORONAL]
+    assert "station 2" in reference.axials[1].facts.description
+    with pytest.raises(DistcorrError, match="not for several stations"):
+        cohort_of(tmp_path, f"{stations}\nisocentre_lps = [0, 0, 0]")
+
+
+def test_a_folder_of_several_volumes_needs_a_part(tmp_path: Path, data: Path) -> None:
+    localizer = data / "acr_ge_3plane" / "05_3_Plane_Localizer_HF"
+    entry = f"""id = "acr"
+axial = "{localizer}"
+coronal = "{localizer}"
+axial_state = "DIS2D"
+coronal_state = "DIS2D"
+"""
+    with pytest.raises(DistcorrError) as refusal:
+        cohort_of(tmp_path, entry)
+    assert refusal.value.code is Code.SEVERAL_VOLUMES
+    parts = 'axial_part = "axial"\ncoronal_part = "coronal"'
+    (reference,) = cohort_of(tmp_path, entry + parts)
+    assert (reference.axial.plane, reference.coronal.plane) == (Plane.AXIAL, Plane.CORONAL)
+
+
 def test_a_real_pair(tmp_path: Path, data: Path) -> None:
     knee = data / "knee_axcor"
     (reference,) = cohort_of(
