@@ -325,12 +325,16 @@ def _within_reach(state: State, level: PairLevel, stage: Stage) -> Bools:
 
 
 def _largest_change(old: State, new: State, levels: list[PairLevel]) -> float:
-    """Find the 99th percentile of the change of D over the points, mm."""
+    """Find the 99th percentile of the change, over the points, of what scans show of D, mm.
+
+    What the vendor has hidden from all scans creeps along for many steps and moves
+    nothing.
+    """
     change = HarmonicField(old.prior.basis, new.coefficients - old.coefficients)
     largest = 0.0
     for level in levels:
-        for places in level.distorted_places(level.cubes.centres):
+        for places, visible in level.sights(level.cubes.centres):
             thinned = places[:: max(1, len(places) // 4000)]
-            size = np.linalg.norm(change.displacement(thinned), axis=1)
+            size = np.linalg.norm(change.displacement(thinned) @ visible, axis=1)
             largest = max(largest, float(np.percentile(size, 99)))
     return largest

@@ -101,12 +101,20 @@ class PairLevel:
         distorted, and those that the table has brought them to at the time of the
         coronal scan where that one is.
         """
-        places = []
-        if not self.reference.axial.acquisition.shows_truth:
-            places.append(points)
-        if not self.reference.coronal.acquisition.shows_truth:
-            places.append(transform_points(self.nominal_T_coronal_axial(), points))
-        return places
+        return [places for places, _ in self.sights(points)]
+
+    def sights(self, points: Array) -> list[tuple[Array, Array]]:
+        """Return :meth:`distorted_places` with the projector on what of D each shows.
+
+        To first order, that is: the vendor has hidden the rest.
+        """
+        axial, coronal = self.reference.axial.acquisition, self.reference.coronal.acquisition
+        moved = transform_points(self.nominal_T_coronal_axial(), points)
+        return [
+            (places, np.eye(3) - acquisition.vendor_projector)
+            for acquisition, places in ((axial, points), (coronal, moved))
+            if not acquisition.shows_truth
+        ]
 
     def nominal_T_coronal_axial(self) -> Array:
         """Scanner frame at axial time to that at coronal time, were nobody to move.
