@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,35 +23,56 @@ BLOCK_MM = 40.0
 """Edge of the blocks whose gradients are compared to see how much the data scatter."""
 
 
-def normal_of(state: State, rows: Sequence[Rows]) -> tuple[Normal, float]:
-    """Sum the normal equations and measure the scatter against them.
+@dataclass(frozen=True, eq=False)
+class Sum:
+    """What several subjects or sets of points say together.
 
-    Returns
-    -------
+    Attributes
+    ----------
     normal : Normal
-    scatter : float
-        Mean square of the blocks' gradients relative to what their weights
-        predict, so that information can be divided by it.
+        Of all unknowns.
+    gradients : ndarray, shape (blocks, unknowns)
+        Shares of regions of space in its vector, of all subjects and sets.
     """
+
+    normal: Normal
+    gradients: Array
+
+    @classmethod
+    def of(cls, state: State, parts: Sequence[tuple[int, Normal, Array]]) -> Sum:
+        """Add up own normal equations and gradients, each with the number of its motion."""
+        unknowns = len(state.parameters)
+        matrix, vector = np.zeros((unknowns, unknowns)), np.zeros(unknowns)
+        gradients = [np.zeros((0, unknowns))]
+        for number, normal, shares in parts:
+            own, spread = embed(normal, shares, number, len(state.motions))
+            matrix += own.matrix
+            vector += own.vector
+            gradients.append(spread)
+        return cls(Normal(matrix, vector), np.concatenate(gradients))
+
+    def scatter(self, state: State) -> float:
+        """Measure the mean square of the regions' gradients against what weights predict.
+
+        At the optimum they sum to the prior's pull; their spread about that is the
+        noise that the estimate really sees. Information can be divided by it.
+        """
+        factor = cho_factor(self.normal.matrix / state.inflation + np.diag(state.prior_precision))
+        G = self.gradients
+        spread = float(np.einsum("bi,ib->", G, cho_solve(factor, G.T)))
+        return spread / max(float(np.trace(cho_solve(factor, self.normal.matrix))), 1e-9)
+
+
+def sum_of_images(state: State, rows: Sequence[Rows]) -> Sum:
+    """Sum what pairs of scans say."""
     parts = []
     for one in rows:
         blocks = Cubes.of(one.points, BLOCK_MM).members()
         own, gradients = accumulate(
             state.prior.basis, one.probes, one.by_motion, one.residual, blocks
         )
-        parts.append(embed(own, gradients, one.subject, len(state.motions)))
-    total = Normal(
-        np.sum([own.matrix for own, _ in parts], axis=0),
-        np.sum([own.vector for own, _ in parts], axis=0),
-    )
-    A = total.matrix / state.inflation + np.diag(state.prior_precision)
-    factor = cho_factor(A)
-    G = np.concatenate([gradients for _, gradients in parts])
-    # At the optimum the blocks' gradients sum to the prior's pull; their spread
-    # about that is the noise that the estimate really sees.
-    spread = float(np.einsum("bi,ib->", G, cho_solve(factor, G.T)))
-    expected = float(np.trace(cho_solve(factor, total.matrix)))
-    return total, spread / max(expected, 1e-9)
+        parts.append((one.subject, own, gradients))
+    return Sum.of(state, parts)
 
 
 def views_of(state: State, points: Sequence[PointPairs], field: ScannerField) -> list[PointsLinear]:
@@ -62,16 +84,10 @@ def views_of(state: State, points: Sequence[PointPairs], field: ScannerField) ->
     ]
 
 
-def points_information(state: State, views: Sequence[PointsLinear]) -> Normal:
-    """Sum what sets of points say of all unknowns; each carries its own scatter."""
-    unknowns = len(state.parameters)
-    matrix, vector = np.zeros((unknowns, unknowns)), np.zeros(unknowns)
+def sum_of_points(state: State, views: Sequence[PointsLinear]) -> Sum:
+    """Sum what sets of points say; each carries its own scatter."""
     first = len(state.motions) - len(views)
-    for number, view in enumerate(views):
-        own, _ = embed(view.normal, view.gradients, first + number, len(state.motions))
-        matrix += own.matrix
-        vector += own.vector
-    return Normal(matrix, vector)
+    return Sum.of(state, [(first + i, v.normal, v.gradients) for i, v in enumerate(views)])
 
 
 def information_of(state: State, images: Normal, points: Normal) -> Normal:
@@ -80,6 +96,14 @@ def information_of(state: State, images: Normal, points: Normal) -> Normal:
         images.matrix / state.inflation + points.matrix,
         images.vector / state.inflation + points.vector,
     )
+
+
+def stepped(state: State, step: Array, covariance: Array) -> State:
+    """Return the state after a step, with the prior's widths estimated anew."""
+    new = replace(state.moved(step), covariance=covariance)
+    k3 = 3 * state.prior.basis.size
+    variance = np.diag(covariance)[:k3].reshape(3, -1)
+    return replace(new, prior=new.prior.updated(new.coefficients, variance))
 
 
 def solved(state: State, information: Normal) -> tuple[Array, Array]:

@@ -15,7 +15,7 @@ from distcorr.facts import Scanner
 from distcorr.field import HarmonicBasis, Lattice, LatticeField
 from distcorr.learn.align import align
 from distcorr.learn.body import Body, find_body, intensity_range
-from distcorr.learn.equations import points_information
+from distcorr.learn.equations import sum_of_points
 from distcorr.learn.fit import Progress, fit_harmonics, lattice_of, schedule, voxel_mm
 from distcorr.learn.guards import require_agreement, require_convergence
 from distcorr.learn.pair import PairLevel, Reference, build_level, subjects_of
@@ -189,7 +189,7 @@ def _learn(
     )
     require_convergence(fit)
     tell("fitting the remainder", 0.8)
-    told = points_information(fit.state, fit.views)
+    told = sum_of_points(fit.state, fit.views).normal
     state, remainder = fit_remainder(fit.state, fit.rows, told, settings.remainder_spacing_mm)
     tell("what is known where", 0.9)
     state = state.widened(SHARED_ERROR)

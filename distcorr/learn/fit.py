@@ -20,7 +20,14 @@ from distcorr.field import HarmonicBasis, HarmonicField, Lattice, LatticeField
 from distcorr.learn.align import find_motion, is_central
 from distcorr.learn.body import Body
 from distcorr.learn.cubes import Cubes
-from distcorr.learn.equations import information_of, normal_of, points_information, solved, views_of
+from distcorr.learn.equations import (
+    information_of,
+    solved,
+    stepped,
+    sum_of_images,
+    sum_of_points,
+    views_of,
+)
 from distcorr.learn.normal import Normal
 from distcorr.learn.order import best_degree, evidence_of_degrees
 from distcorr.learn.pair import PairLevel, Reference, build_level, subjects_of
@@ -191,10 +198,10 @@ def _informed(
 ) -> tuple[State, Normal]:
     """Return the state with the scatter seen from it, and what all data say at it."""
     field = lattice_of(state.harmonics, settings)
-    images, scatter = normal_of(state, _rows(state, levels, field))
-    state = replace(state, inflation=max(1.0, scatter))
-    told = points_information(state, views_of(state, points, field))
-    return state, information_of(state, images, told)
+    images = sum_of_images(state, _rows(state, levels, field))
+    state = replace(state, inflation=max(1.0, images.scatter(state)))
+    told = sum_of_points(state, views_of(state, points, field))
+    return state, information_of(state, images.normal, told.normal)
 
 
 def _rows(state: State, levels: Sequence[PairLevel], field: LatticeField) -> list[Rows]:
@@ -280,10 +287,7 @@ def _step(
     step, covariance = solved(state, information)
     change = _largest_change(state.moved(step), state, reached)
     limit = MAX_STEP_SIGMAS * stage.sigma_mm
-    new = replace(state.moved(step * min(1.0, limit / max(change, limit))), covariance=covariance)
-    k3 = 3 * state.prior.basis.size
-    variance = np.diag(covariance)[:k3].reshape(3, -1)
-    new = replace(new, prior=new.prior.updated(new.coefficients, variance))
+    new = stepped(state, step * min(1.0, limit / max(change, limit)), covariance)
     share = sum(len(r.points) for r in reached) / sum(len(lv.points) for lv in levels)
     return _Step(new, change, share)
 

@@ -13,14 +13,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 
 from distcorr.errors import Code, DistcorrError, Finding
 from distcorr.field import HarmonicBasis, HarmonicField
-from distcorr.learn.normal import Normal, embed
+from distcorr.learn.equations import Sum, information_of, solved, stepped, sum_of_points, views_of
 from distcorr.learn.point_figures import contradictions, describe_points
 from distcorr.learn.point_pairs import PointPairs
-from distcorr.learn.points import PointsLinear, linearise
+from distcorr.learn.points import PointsLinear
 from distcorr.learn.prior import HarmonicPrior
 from distcorr.learn.state import State
 
@@ -143,52 +142,23 @@ def _fit(sets: Sequence[PointPairs], degree: int) -> PointFit | None:
     """Fit with one degree; None if it does not converge, as one that is too small may."""
     prior = HarmonicPrior(HarmonicBasis(degree))
     state = State.initial(prior, tuple(pairs.still for pairs in sets))
-    views = _views(sets, state)
+    views = views_of(state, sets, state.harmonics)
     for step in range(1, MAX_STEPS + 1):
         new = _stepped(state, views)
         change = _largest_change(state, new, sets)
-        state, views = new, _views(sets, new)
+        state, views = new, views_of(new, sets, new.harmonics)
         if change < TOLERANCE * min(view.scale_mm for view in views):
             return PointFit(state, tuple(sets), tuple(views), {}, step)
     return None
 
 
-def _views(sets: Sequence[PointPairs], state: State) -> list[PointsLinear]:
-    field = state.harmonics
-    return [
-        linearise(pairs, state.prior, field, motion)
-        for pairs, motion in zip(sets, state.motions, strict=True)
-    ]
-
-
-def _total(views: Sequence[PointsLinear]) -> tuple[Normal, Array]:
-    """Sum all sets' normal equations; their gradients by block below each other."""
-    parts = [embed(v.normal, v.gradients, s, len(views)) for s, v in enumerate(views)]
-    total = Normal(
-        np.sum([own.matrix for own, _ in parts], axis=0),
-        np.sum([own.vector for own, _ in parts], axis=0),
-    )
-    return total, np.concatenate([gradients for _, gradients in parts])
-
-
 def _stepped(state: State, views: Sequence[PointsLinear]) -> State:
     """Take one step, and re-estimate scatter and the widths of the prior."""
-    total, gradients = _total(views)
-    precision = state.prior_precision
-    inflation = max(1.0, _scatter(total.matrix / state.inflation, total, precision, gradients))
-    factor = cho_factor(total.matrix / inflation + np.diag(precision))
-    step = cho_solve(factor, total.vector / inflation - precision * state.parameters)
-    covariance = cho_solve(factor, np.eye(len(step)))
-    new = replace(state, covariance=covariance, inflation=inflation).moved(step)
-    variance = np.diag(covariance)[: 3 * state.prior.basis.size].reshape(3, -1)
-    return replace(new, prior=new.prior.updated(new.coefficients, variance))
-
-
-def _scatter(information: Array, total: Normal, precision: Array, gradients: Array) -> float:
-    """Mean square of the blocks' gradients relative to what their weights predict."""
-    factor = cho_factor(information + np.diag(precision))
-    spread = float(np.einsum("bi,ib->", gradients, cho_solve(factor, gradients.T)))
-    return spread / max(float(np.trace(cho_solve(factor, total.matrix))), 1e-9)
+    total = sum_of_points(state, views)
+    state = replace(state, inflation=max(1.0, total.scatter(state)))
+    nothing = Sum.of(state, []).normal
+    step, covariance = solved(state, information_of(state, total.normal, nothing))
+    return stepped(state, step, covariance)
 
 
 def _largest_change(old: State, new: State, sets: Sequence[PointPairs]) -> float:
@@ -204,6 +174,6 @@ def _log_evidence(fit: PointFit) -> float:
     state = fit.state
     precision = state.prior_precision
     log_prior = 0.5 * float(np.log(precision).sum() - precision @ state.parameters**2)
-    A = _total(fit.views)[0].matrix + np.diag(precision)
+    A = sum_of_points(state, fit.views).normal.matrix + np.diag(precision)
     log_volume = -0.5 * float(np.linalg.slogdet(A)[1])
     return sum(view.log_likelihood for view in fit.views) + log_prior + log_volume
