@@ -8,8 +8,10 @@ import pytest
 from distcorr.correction import FULL_SUPPORT
 from distcorr.errors import Code, DistcorrError
 from distcorr.field import HarmonicField, Lattice
+from distcorr.learn.fit import lattice_of
+from distcorr.learn.settings import FitSettings
 from distcorr.learn.support import FADE_MM, MIN_JACOBIAN, fade
-from distcorr.phantom.fields import default_field
+from distcorr.phantom.fields import FieldName, default_field, named_field
 
 LAYOUT = Lattice.covering([-240] * 3, [240] * 3, 30.0)
 NODES = LAYOUT.node_points()
@@ -48,6 +50,23 @@ def test_folds_are_faded_away() -> None:
     assert made.min_jacobian >= MIN_JACOBIAN
     assert made.weight.max() == 1
     assert (made.weight[determinant < MIN_JACOBIAN] < FULL_SUPPORT).all()
+
+
+@pytest.mark.parametrize("name", [FieldName.STRONG, FieldName.CLINICAL_3T])
+def test_strong_fields_are_kept_to_the_rim(name: FieldName) -> None:
+    """29 mm at 200 mm, folding at 230: what is stored is right up to the rim."""
+    field = named_field(name)
+    layout = lattice_of(field, FitSettings())
+    made = fade(layout.lattice, layout, np.zeros(layout.lattice.coefficients.shape[1:]), LIMIT_MM)
+    assert made.min_jacobian >= MIN_JACOBIAN
+    g = np.random.default_rng(0)
+    direction = g.normal(size=(2000, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    for radius, mean_mm, most_mm in ((150.0, 0.02, 0.1), (195.0, 0.06, 0.5)):
+        points = direction * radius
+        off = np.linalg.norm(made.lattice.displacement(points) - field.displacement(points), axis=1)
+        assert off.mean() < mean_mm
+        assert off.max() < most_mm
 
 
 def test_a_field_that_folds_everywhere_is_refused() -> None:
