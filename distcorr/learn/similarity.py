@@ -1,12 +1,14 @@
-"""Local linear regression of one image on the other.
+"""Local regression of one image on the other.
 
 Around every point the coronal intensity c is explained by the axial one, a, as
-c = alpha + beta a with alpha and beta constant in a window. Smooth bias fields,
-the brightness of stretching and a monotone change of contrast cancel. What is
-left, e, is the residual; its derivative by a displacement is projected on what
-the regression can't explain (variable projection; Golub and Pereyra 1973, SIAM
-J Numer Anal 10:413, in Kaufman's form), so that the information is not
-overstated.
+c = alpha + beta a + gamma a^2 with coefficients that are constant in a window.
+Smooth bias fields, the brightness of stretching and a change of contrast cancel; the
+square lets three tissues differ as they like, whether one contrast rises with the
+other or not. (A straight line leaves systematic errors wherever a window holds more
+than two: ten times the error in a head of inverted, non-monotone contrast.) What is
+left, e, is the residual; its derivative by a displacement is projected on what the
+regression can't explain (variable projection; Golub and Pereyra 1973, SIAM J Numer
+Anal 10:413, in Kaufman's form), so that the information is not overstated.
 """
 
 from __future__ import annotations
@@ -31,6 +33,10 @@ MIN_STRUCTURE = 1e-3
 """Least variance of a in a window, as a share of the median, that supports a
 slope; below it the regression falls back to the mean."""
 
+MIN_BEND = 1e-2
+"""The same for what of the square no line explains; below it the regression falls
+back to a line."""
+
 VARIANCE_FLOOR = 0.25
 """Share of the median residual variance below which no window is believed: a
 window can match by luck."""
@@ -43,9 +49,9 @@ class Comparison:
     Attributes
     ----------
     residual : ndarray of float32, shape (m,)
-        c - alpha - beta a, in units of c.
+        c - alpha - beta a - gamma a^2, in units of c.
     slope : ndarray of float32, shape (m,)
-        beta.
+        dc/da at the point.
     gradient : ndarray of float32, shape (m, 3)
         Projected derivative of the residual by a displacement of the coronal
         tissue, in the axial-time scanner frame, 1/mm.
@@ -53,7 +59,8 @@ class Comparison:
         Inverse variance of the residual times the robust weight; zero where
         the window is too empty.
     correlation : ndarray of float32, shape (m,)
-        Local correlation coefficient of a and c.
+        Root of the share of c's local variance that is explained, with the sign
+        of beta.
     contrast : ndarray of float32, shape (m,)
         Local standard deviation of c.
     """
@@ -85,47 +92,143 @@ def compare(
     axial_gradient, coronal_gradient : ndarray of float32, shape (m, 3)
         Their gradients by a true displacement, axial-time scanner frame, 1/mm.
     """
-    # Squares of centred values keep their digits in single precision.
-    axial = axial - np.float32(axial[valid].mean() if valid.any() else 0)
-    coronal = coronal - np.float32(coronal[valid].mean() if valid.any() else 0)
-    a_mean, c_mean, aa, cc, ac = windows.means(
-        axial, coronal, axial * axial, coronal * coronal, axial * coronal
-    )
-    a_var = np.maximum(aa - a_mean**2, 0)
-    c_var = np.maximum(cc - c_mean**2, 0)
-    cov = ac - a_mean * c_mean
-    floor = np.float32(max(float(np.median(a_var[valid])) * MIN_STRUCTURE, 1e-12))
-    slope = cov / (a_var + floor)
-    residual = (coronal - c_mean) - slope * (axial - a_mean)
+    centre, scale = _centre_and_scale(axial[valid])
+    local = _Regressors.of(windows, valid, (axial - centre) / scale)
+    (fit,) = local.fits([coronal - _centre_and_scale(coronal[valid])[0]])
+    slope = (fit.first + fit.second * local.second_slope) / scale
     # The mean of both gradients is the second-order choice between two images
     # (Malis 2004, ICRA 1843) and halves the noise that a gradient carries.
     joint = 0.5 * (coronal_gradient + slope[:, None] * axial_gradient)
-    gradient = _project(windows, joint, axial, a_mean, a_var + floor)
-    (variance,) = windows.means(residual**2)
+    parts = local.fits([np.ascontiguousarray(joint[:, i]) for i in range(3)])
+    (variance,) = windows.means(fit.rest * fit.rest)
     usable = valid & (windows.share > MIN_WINDOW_SHARE)
-    if usable.any():
-        variance = variance + np.float32(VARIANCE_FLOOR * np.median(variance[usable]) + 1e-12)
-    robust = (STUDENT_FREEDOM + 1) / (STUDENT_FREEDOM + residual**2 / variance)
-    correlation = cov / np.sqrt(np.maximum(a_var * c_var, 1e-20))
+    floor = VARIANCE_FLOOR * np.median(variance[usable]) if usable.any() else 0.0
+    variance = variance + np.float32(floor + _TINY)
+    robust = (STUDENT_FREEDOM + 1) / (STUDENT_FREEDOM + fit.rest * fit.rest / variance)
     return Comparison(
-        np.where(usable, residual, 0).astype(np.float32),
+        np.where(usable, fit.rest, 0).astype(np.float32),
         slope.astype(np.float32),
-        gradient,
+        np.stack([part.rest for part in parts], axis=1),
         np.where(usable, robust / variance, 0).astype(np.float32),
-        correlation.astype(np.float32),
-        np.sqrt(c_var).astype(np.float32),
+        fit.correlation,
+        np.sqrt(fit.variance),
     )
 
 
-def _project(
-    windows: Windows, gradient: Float32, axial: Float32, a_mean: Float32, a_var: Float32
-) -> Float32:
-    """Take from each gradient component what alpha and beta would absorb."""
-    parts = [np.ascontiguousarray(gradient[:, i]) for i in range(3)]
-    means = windows.means(*parts, *[part * axial for part in parts])
-    out = np.empty_like(gradient)
-    centred = axial - a_mean
-    for i, part in enumerate(parts):
-        mean, with_axial = means[i], means[3 + i]
-        out[:, i] = part - mean - (with_axial - mean * a_mean) / a_var * centred
-    return out
+_TINY = 1e-12
+
+
+def _centre_and_scale(values: Float32) -> tuple[np.float32, np.float32]:
+    """Mean and standard deviation: squares of normalised values keep their digits."""
+    if not values.size:
+        return np.float32(0), np.float32(1)
+    return np.float32(values.mean()), np.float32(max(float(values.std()), _TINY))
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """Local regression of one quantity.
+
+    Attributes
+    ----------
+    first, second : ndarray of float32, shape (m,)
+        Coefficients of the two regressors.
+    variance : ndarray of float32, shape (m,)
+        Local.
+    rest : ndarray of float32, shape (m,)
+        Without its local mean and all that the regressors explain.
+    correlation : ndarray of float32, shape (m,)
+        Root of the explained share, with the sign of the first coefficient.
+    """
+
+    first: Float32
+    second: Float32
+    variance: Float32
+    rest: Float32
+    correlation: Float32
+
+
+@dataclass(frozen=True, eq=False)
+class _Regressors:
+    """a, and what of a^2 no line explains, around every point.
+
+    Attributes
+    ----------
+    windows : Windows
+    values, squares : ndarray of float32, shape (m,)
+    means : tuple of ndarray
+        Of both over each point's window.
+    tilt : ndarray of float32, shape (m,)
+        Slope of a^2 on a there.
+    variances : tuple of ndarray
+        Of a and of the rest of a^2, with the floors that no window falls below.
+    """
+
+    windows: Windows
+    values: Float32
+    squares: Float32
+    means: tuple[Float32, Float32]
+    tilt: Float32
+    variances: tuple[Float32, Float32]
+
+    @classmethod
+    def of(cls, windows: Windows, valid: NDArray[np.bool_], values: Float32) -> _Regressors:
+        squares = values * values
+        mean, square, cross, fourth = windows.means(
+            values, squares, values * squares, squares * squares
+        )
+        first = _floored(square - mean * mean, valid, MIN_STRUCTURE)
+        covariance = cross - mean * square
+        tilt = np.asarray(covariance / first, dtype=np.float32)
+        bend = np.asarray(fourth - square * square - tilt * covariance, dtype=np.float32)
+        second = _floored(bend, valid, MIN_BEND)
+        return cls(windows, values, squares, (mean, square), tilt, (first, second))
+
+    @property
+    def _at_points(self) -> tuple[Float32, Float32]:
+        """Both regressors at the points, without their local means."""
+        first = self.values - self.means[0]
+        return first, (self.squares - self.means[1]) - self.tilt * first
+
+    @property
+    def second_slope(self) -> Float32:
+        """Derivative of the second regressor by a."""
+        return np.asarray(2 * self.values - self.tilt, dtype=np.float32)
+
+    def fits(self, quantities: list[Float32]) -> list[_Fit]:
+        """Regress quantities, each of shape (m,)."""
+        products = [
+            product for q in quantities for product in (q, q * self.values, q * self.squares, q * q)
+        ]
+        means = self.windows.means(*products)
+        return [self._fit(q, *means[4 * n : 4 * n + 4]) for n, q in enumerate(quantities)]
+
+    def _fit(
+        self,
+        quantity: Float32,
+        mean: Float32,
+        by_value: Float32,
+        by_square: Float32,
+        power: Float32,
+    ) -> _Fit:
+        with_first = by_value - mean * self.means[0]
+        with_second = by_square - mean * self.means[1] - self.tilt * with_first
+        first = np.asarray(with_first / self.variances[0], dtype=np.float32)
+        second = np.asarray(with_second / self.variances[1], dtype=np.float32)
+        at_first, at_second = self._at_points
+        variance = np.maximum(power - mean * mean, np.float32(_TINY))
+        share = np.clip((first * with_first + second * with_second) / variance, 0, 1)
+        return _Fit(
+            first,
+            second,
+            variance,
+            (quantity - mean) - first * at_first - second * at_second,
+            np.asarray(np.sign(first) * np.sqrt(share), dtype=np.float32),
+        )
+
+
+def _floored(variance: Float32, valid: NDArray[np.bool_], share: float) -> Float32:
+    """Raise variances by a share of their median."""
+    positive = np.maximum(variance, 0)
+    typical = float(np.median(positive[valid])) if valid.any() else 0.0
+    return np.asarray(positive + np.float32(max(share * typical, _TINY)), dtype=np.float32)

@@ -58,5 +58,5 @@ def test_identity_stays(pairs: list[SimulatedPair]) -> None:
     level = level_of(scan, scan)
     start = Motion.none(level.points.mean(axis=0))
     found, match = align(level, NOTHING, start, 5, 1.0)
-    assert error_mm(level, found, np.eye(4)) < 1e-3
+    assert error_mm(level, found, np.eye(4)) < 3e-3
     assert 0.75 < match < 1  # the share of windows that the field of view cuts off is missing
