@@ -10,7 +10,7 @@ from scipy.linalg import solve
 
 from distcorr.field import ScannerField
 from distcorr.learn.pair import PairLevel
-from distcorr.learn.rigid import MOTION_SD, PARAMETERS, Motion
+from distcorr.learn.rigid import MOTION_SD, RIGID, Motion
 from distcorr.learn.view import look, rows_of
 
 Array = NDArray[np.float64]
@@ -35,7 +35,7 @@ _TOLERANCE = np.array([0.03] * 3 + [3e-4] * 3)
 def align(
     level: PairLevel, field: ScannerField, motion: Motion, steps: int, widen: float
 ) -> tuple[Motion, float]:
-    """Fit the motion of one pair by Gauss-Newton steps.
+    """Fit the motion of one pair as a whole by Gauss-Newton steps.
 
     Parameters
     ----------
@@ -60,16 +60,16 @@ def align(
     for _ in range(steps):
         found = look(level, field, motion)
         used = found.weight > 0
-        if used.sum() < 10 * PARAMETERS:
+        if used.sum() < 10 * RIGID:
             return motion, 0.0
         match = float(np.mean(found.correlation[used] ** 2) * used.mean())
         rows = rows_of(level, found, field, motion)
-        X = rows.by_motion
+        X = rows.by_motion[:, :RIGID]
         # The residuals are smooth over the window: as many independent ones as windows.
         independent = 1.0 / (2 * level.half_width + 1)
         A = X.T @ X * independent + np.diag(precision)
         pull = -X.T @ rows.residual * independent
-        step = solve(A, pull - precision * motion.parameters, assume_a="pos")
+        step = solve(A, pull - precision * motion.parameters[:RIGID], assume_a="pos")
         motion = motion.stepped(step)
         if (np.abs(step) < _TOLERANCE).all():
             break
@@ -102,7 +102,7 @@ def find_motion(level: PairLevel, field: ScannerField, motion: Motion) -> Motion
         near = np.ones(len(near), bool)
     central = level.restricted(near)
     starts = [np.zeros(6)]
-    for axis, sign in product(range(PARAMETERS), (-1.0, 1.0)):
+    for axis, sign in product(range(RIGID), (-1.0, 1.0)):
         start = np.zeros(6)
         start[axis] = sign * (START_SHIFT_MM if axis < 3 else START_TURN_RAD)
         starts.append(start)

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
+from distcorr.errors import Code, DistcorrError
 from distcorr.field import ScannerField
 from distcorr.learn.cubes import Cubes
 from distcorr.learn.normal import Normal, accumulate, embed
 from distcorr.learn.point_pairs import PointPairs
 from distcorr.learn.points import PointsLinear, linearise
+from distcorr.learn.rigid import PARAMETERS
 from distcorr.learn.state import State
 from distcorr.learn.view import Rows
 
@@ -57,7 +59,7 @@ class Sum:
         At the optimum they sum to the prior's pull; their spread about that is the
         noise that the estimate really sees. Information can be divided by it.
         """
-        factor = cho_factor(self.normal.matrix / state.inflation + np.diag(state.prior_precision))
+        factor = _factored(self.normal.matrix / state.inflation, state)
         G = self.gradients
         spread = float(np.einsum("bi,ib->", G, cho_solve(factor, G.T)))
         return spread / max(float(np.trace(cho_solve(factor, self.normal.matrix))), 1e-9)
@@ -102,13 +104,28 @@ def stepped(state: State, step: Array, covariance: Array) -> State:
     """Return the state after a step, with the prior's widths estimated anew."""
     new = replace(state.moved(step), covariance=covariance)
     k3 = 3 * state.prior.basis.size
-    variance = np.diag(covariance)[:k3].reshape(3, -1)
-    return replace(new, prior=new.prior.updated(new.coefficients, variance))
+    variance = np.diag(covariance)
+    motions = tuple(
+        motion.with_width_of_sides(own)
+        for motion, own in zip(new.motions, variance[k3:].reshape(-1, PARAMETERS), strict=True)
+    )
+    prior = new.prior.updated(new.coefficients, variance[:k3].reshape(3, -1))
+    return replace(new, prior=prior, motions=motions)
+
+
+def _factored(matrix: Array, state: State) -> tuple[Array, bool]:
+    """Factor information with the prior's; refuse what is no information."""
+    try:
+        factor, lower = cho_factor(matrix + np.diag(state.prior_precision))
+    except (np.linalg.LinAlgError, ValueError) as failure:
+        raise DistcorrError(
+            Code.NOT_CONVERGED, "the equations of a step have no solution", str(failure)
+        ) from None
+    return np.asarray(factor), bool(lower)
 
 
 def solved(state: State, information: Normal) -> tuple[Array, Array]:
     """Return the Gauss-Newton step and the posterior covariance."""
-    precision = state.prior_precision
-    factor = cho_factor(information.matrix + np.diag(precision))
-    pull = information.vector - precision * state.parameters
+    factor = _factored(information.matrix, state)
+    pull = information.vector - state.prior_precision * state.parameters
     return cho_solve(factor, pull), cho_solve(factor, np.eye(len(pull)))

@@ -12,7 +12,7 @@ from distcorr.field import HarmonicField
 from distcorr.learn.point_pairs import PointPairs
 from distcorr.learn.points import PointsLinear, shown_change, strain_rows
 from distcorr.learn.revealed import Gain
-from distcorr.learn.rigid import Motion
+from distcorr.learn.rigid import RIGID, Motion
 from distcorr.learn.state import State
 
 Array = NDArray[np.float64]
@@ -109,7 +109,7 @@ def _nuisance(pairs: PointPairs, motion: Motion, moved: Array, shown: Array) -> 
     """Orthonormal columns that motion and calibration span, shape (3 m, at most 12)."""
     columns = [np.zeros((3 * len(moved), 0))]
     if pairs.motion_sd is not None:
-        columns.append(motion.sensitivity(moved).reshape(-1, 6))
+        columns.append(motion.sensitivity(moved)[..., :RIGID].reshape(-1, RIGID))
     if pairs.calibration_sd > 0:
         columns.append(strain_rows(shown).reshape(-1, 6))
     return np.linalg.qr(np.concatenate(columns, axis=1))[0]

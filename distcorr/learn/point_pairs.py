@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from distcorr.acquisition import Acquisition
 from distcorr.field import ScannerField
-from distcorr.learn.rigid import MOTION_SD, PARAMETERS, Motion
+from distcorr.learn.rigid import FIXED_PRECISION, MOTION_SD, RIGID, Motion
 from distcorr.space import transform_points
 
 Array = NDArray[np.float64]
@@ -23,9 +23,6 @@ measured on two sets of markers of one scanner."""
 
 FREE_PLACEMENT = MOTION_SD
 """``motion_sd`` of a phantom that was put down by laser or registered roughly."""
-
-_FIXED_PRECISION = 1e10
-"""Inverse variance that keeps a motion in place: 0.01 micrometres or microradians."""
 
 _FIXED_STRAIN = 1e-8
 """Width that keeps S at zero: nanometres at the edge of the field of view."""
@@ -73,8 +70,8 @@ class PointPairs:
             raise ValueError(f"{len(self.true_lps)} true and {len(self.shown_lps)} shown points")
         if self.motion_sd is not None:
             widths = np.array(self.motion_sd, dtype=np.float64)
-            if widths.shape != (PARAMETERS,) or not (widths > 0).all():
-                raise ValueError(f"motion_sd must be {PARAMETERS} positive widths, got {widths}")
+            if widths.shape != (RIGID,) or not (widths > 0).all():
+                raise ValueError(f"motion_sd must be {RIGID} positive widths, got {widths}")
             widths.setflags(write=False)
             object.__setattr__(self, "motion_sd", widths)
         if not self.sd_mm > 0 or not self.calibration_sd >= 0:
@@ -103,10 +100,10 @@ class PointPairs:
 
     @property
     def motion_precision(self) -> Array:
-        """Inverse prior variances of the motion, shape (6,)."""
-        if self.motion_sd is None:
-            return np.full(PARAMETERS, _FIXED_PRECISION)
-        return np.asarray(self.motion_sd**-2.0)
+        """Inverse prior variances of the motion, shape (12,); no phantom has sides."""
+        fixed = np.full(RIGID, FIXED_PRECISION)
+        whole = fixed if self.motion_sd is None else self.motion_sd**-2.0
+        return np.concatenate([whole, fixed])
 
     @property
     def strain_precision(self) -> float:

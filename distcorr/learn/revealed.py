@@ -20,7 +20,7 @@ from distcorr.errors import Code, DistcorrError
 from distcorr.field import HarmonicField, ScannerField
 from distcorr.learn.pair import Reference
 from distcorr.learn.prior import HarmonicPrior
-from distcorr.learn.rigid import Motion
+from distcorr.learn.rigid import RIGID, Motion
 from distcorr.space import transform_points
 from distcorr.space.linear import solve3
 
@@ -80,8 +80,8 @@ def gain_of(
         sample = own[:: max(1, len(own) // _POINTS)]
         axial, coronal = reference.axial.acquisition, reference.coronal.acquisition
         T = motion.matrix @ coronal.T_scanner_patient @ np.linalg.inv(axial.T_scanner_patient)
-        moved = transform_points(T, sample)
-        nuisance = motion.sensitivity(moved).reshape(-1, 6)
+        moved = transform_points(T, sample)  # the sides' motion is too small to matter here
+        nuisance = motion.sensitivity(moved)[..., :RIGID].reshape(-1, RIGID)
         basis = np.linalg.qr(nuisance)[0]
         shifts = _Shift(coronal, field, moved), _Shift(axial, field, sample)
         for draw in draws:

@@ -29,6 +29,9 @@ vessels, chemical-shift edges and partial volume."""
 MIN_WINDOW_SHARE = 0.35
 """Share of a window that must be measured for its regression to count."""
 
+MIN_TELLING_SHARE = 0.1
+"""Share below which even the residual of a window is an artefact."""
+
 MIN_STRUCTURE = 1e-3
 """Least variance of a in a window, as a share of the median, that supports a
 slope; below it the regression falls back to the mean."""
@@ -100,15 +103,17 @@ def compare(
     # (Malis 2004, ICRA 1843) and halves the noise that a gradient carries.
     joint = 0.5 * (coronal_gradient + slope[:, None] * axial_gradient)
     parts = local.fits([np.ascontiguousarray(joint[:, i]) for i in range(3)])
-    (variance,) = windows.means(fit.rest * fit.rest)
     usable = valid & (windows.share > MIN_WINDOW_SHARE)
+    # Nearly empty windows say nothing, and must not spoil their neighbours' variance.
+    rest = np.where(windows.share > MIN_TELLING_SHARE, fit.rest, np.float32(0))
+    (variance,) = windows.means(rest * rest)
     floor = VARIANCE_FLOOR * np.median(variance[usable]) if usable.any() else 0.0
     variance = variance + np.float32(floor + _TINY)
-    robust = (STUDENT_FREEDOM + 1) / (STUDENT_FREEDOM + fit.rest * fit.rest / variance)
+    robust = (STUDENT_FREEDOM + 1) / (STUDENT_FREEDOM + rest * rest / variance)
     return Comparison(
-        np.where(usable, fit.rest, 0).astype(np.float32),
+        np.where(usable, rest, 0).astype(np.float32),
         slope.astype(np.float32),
-        np.stack([part.rest for part in parts], axis=1),
+        np.stack([np.where(usable, part.rest, np.float32(0)) for part in parts], axis=1),
         np.where(usable, robust / variance, 0).astype(np.float32),
         fit.correlation,
         np.sqrt(fit.variance),

@@ -41,7 +41,7 @@ def look(level: PairLevel, field: ScannerField, motion: Motion) -> Comparison:
     slopes_a, slopes_c = pose.slopes(field, level.cubes.centres)
     missing = _spread(level.coronal, slopes_c) - _spread(level.axial, slopes_a)
     shown_a = pose.axial.true_to_shown(field, level.points)
-    moved = transform_points(pose.T_coronal_axial, level.points)
+    moved = pose.moved(level.points)
     shown_c = pose.coronal.true_to_shown(field, moved)
     a, grad_a, in_a = level.axial.sample(shown_a, _carried(0.5 * missing, slopes_a), cube)
     c, grad_c, in_c = level.coronal.sample(shown_c, _carried(-0.5 * missing, slopes_c), cube)
@@ -84,7 +84,8 @@ class Pose:
     axial, coronal : Acquisition
     motion : Motion
     T_coronal_axial : ndarray, shape (4, 4)
-        Scanner frame at axial time to that at coronal time, the subject's motion included.
+        Scanner frame at axial time to that at coronal time, the motion of the
+        subject as a whole included.
     """
 
     axial: Acquisition
@@ -103,6 +104,10 @@ class Pose:
             motion.matrix @ level.nominal_T_coronal_axial(),
         )
 
+    def moved(self, points: Array) -> Array:
+        """Say where tissue at points (m, 3) of axial time is at coronal time."""
+        return self.motion.with_sides(transform_points(self.T_coronal_axial, points))
+
     def slopes(self, field: ScannerField, points: Array) -> tuple[Array, Array]:
         """Differentiate where either scan shows tissue by its true place at axial time.
 
@@ -117,7 +122,7 @@ class Pose:
         tuple of ndarray, shape (m, 3, 3)
             For the axial and the coronal scan.
         """
-        moved = transform_points(self.T_coronal_axial, points)
+        moved = self.moved(points)
         of_axial = self.axial.jacobian(field, points, self.axial.true_to_shown(field, points))
         of_coronal = self.coronal.jacobian(field, moved, self.coronal.true_to_shown(field, moved))
         return np.array(of_axial), np.asarray(of_coronal @ self.T_coronal_axial[:3, :3])
@@ -171,13 +176,14 @@ def rows_of(
     gradient = gradients.reshape(-1, 3)
     points = np.repeat(_centroids(level, seen), 3, axis=0)
     pose = Pose.of(level, motion)
-    moved = transform_points(pose.T_coronal_axial, points)
+    whole = transform_points(pose.T_coronal_axial, points)
+    moved = motion.with_sides(whole)
     by_coronal = gradient @ pose.T_coronal_axial[:3, :3].T
     shown_a = pose.axial.true_to_shown(field, points)
     shown_c = pose.coronal.true_to_shown(field, moved)
     probes = probes_of(pose.coronal, field, moved, shown_c, by_coronal)
     probes += probes_of(pose.axial, field, points, shown_a, -gradient)
-    return Rows(subject, points, residuals.reshape(-1), probes, motion.rows(moved, by_coronal))
+    return Rows(subject, points, residuals.reshape(-1), probes, motion.rows(whole, by_coronal))
 
 
 RIDGE = 1e-7

@@ -17,7 +17,7 @@ from distcorr.learn.point_fit import fit_points
 from distcorr.learn.point_pairs import CALIBRATION_SD, FREE_PLACEMENT, PointPairs
 from distcorr.learn.points import linearise, strain_rows
 from distcorr.learn.prior import HarmonicPrior
-from distcorr.learn.rigid import Motion
+from distcorr.learn.rigid import PARAMETERS, Motion
 from distcorr.learn.state import State
 from distcorr.learn.student import STUDENT_NU, student_log_likelihood, student_scale
 from distcorr.phantom.fields import FieldName, named_field
@@ -91,7 +91,10 @@ def test_derivatives_agree_with_differences(state, calibration_sd):
         return 0.5 * ((stacked @ best + right) ** 2).sum()
 
     for _ in range(6):
-        direction = generator.normal(size=k3 + 6) * np.r_[np.full(k3 + 3, 1.0), np.full(3, 0.01)]
+        direction = (
+            generator.normal(size=k3 + PARAMETERS)
+            * np.r_[np.full(k3 + 3, 1.0), np.full(3, 0.01), np.full(3, 1.0), np.full(3, 0.01)]
+        )
         h = 1e-4
         slope = (cost(h * direction) - cost(-h * direction)) / (2 * h)
         assert -view.normal.vector @ direction == pytest.approx(slope, rel=1e-4, abs=1e-3)
@@ -118,8 +121,8 @@ def test_blocks_share_the_vector(calibration_sd):
 def test_a_scan_that_is_right_tells_of_the_motion_alone():
     pairs = simulated(acquisition(VendorState.DIS3D))
     view = linearise(pairs, HarmonicPrior(HarmonicBasis(3)), FIELD, MOTION)
-    assert not view.normal.matrix[:-6, :].any()
-    assert view.normal.matrix[-6:, -6:].any()
+    assert not view.normal.matrix[:-PARAMETERS, :].any()
+    assert view.normal.matrix[-PARAMETERS:, -PARAMETERS:].any()
 
 
 def test_known_calibration_stays_at_zero():

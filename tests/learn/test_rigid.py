@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from distcorr.learn.rigid import Motion
+from distcorr.learn.rigid import FIXED_PRECISION, PARAMETERS, RIGID, Motion
+from distcorr.space import transform_points
 
 CENTRE = np.array([20.0, -35.0, 60.0])
 MOVED = Motion(np.array([4.0, -7.0, 2.0]), np.deg2rad([8.0, -5.0, 12.0]), CENTRE)
+SIDES = replace(MOVED, sides=np.array([1.0, -0.5, 2.0, 0.01, -0.02, 0.015]))
 POINTS = np.random.default_rng(0).uniform(-200, 200, (40, 3))
 
 
 @pytest.mark.parametrize("motion", [Motion.none(CENTRE), MOVED], ids=["none", "moved"])
 def test_sensitivity_is_the_derivative(motion: Motion) -> None:
-    made = motion.sensitivity(motion.apply(POINTS))
-    for i, h in enumerate([1e-3] * 3 + [1e-6] * 3):
-        step = h * np.eye(6)[i]
+    made = motion.sensitivity(transform_points(motion.matrix, POINTS))
+    for i, h in enumerate(([1e-3] * 3 + [1e-6] * 3) * 2):
+        step = h * np.eye(PARAMETERS)[i]
         ahead, behind = motion.stepped(step).apply(POINTS), motion.stepped(-step).apply(POINTS)
         np.testing.assert_allclose(made[..., i], (ahead - behind) / (2 * h), atol=1e-6)
 
@@ -27,6 +31,28 @@ def test_rows_are_gradients_along_the_sensitivity() -> None:
     gradient = np.random.default_rng(1).normal(size=POINTS.shape)
     expected = np.einsum("ma,mab->mb", gradient, MOVED.sensitivity(moved))
     np.testing.assert_allclose(MOVED.rows(moved, gradient), expected, atol=1e-10)
+
+
+def test_the_sides_move_against_each_other() -> None:
+    left = SIDES.centre + SIDES.translation + np.array([[120.0, 10, -20]])
+    right = SIDES.centre + SIDES.translation + np.array([[-120.0, 10, -20]])
+    shift = np.concatenate([SIDES.with_sides(p) - p for p in (left, right)])
+    arms = np.array([[120.0, 10, -20], [-120.0, 10, -20]])
+    whole = SIDES.sides[:3] + np.cross(SIDES.sides[3:], arms)
+    np.testing.assert_allclose(shift, whole * np.array([[1.0], [-1.0]]), atol=2e-3)
+    middle = SIDES.centre + SIDES.translation
+    np.testing.assert_allclose(SIDES.with_sides(middle), middle, atol=1e-12)
+    np.testing.assert_array_equal(MOVED.with_sides(POINTS), POINTS)
+
+
+def test_the_width_of_the_sides_follows_what_they_did() -> None:
+    small = MOVED.with_width_of_sides(np.full(PARAMETERS, 1e-8))
+    assert small.precision[RIGID] > 1e3 * MOVED.precision[RIGID]
+    large = SIDES.with_width_of_sides(np.full(PARAMETERS, 1e-8))
+    assert large.precision[RIGID] < MOVED.precision[RIGID]
+    np.testing.assert_array_equal(large.precision[:RIGID], MOVED.precision[:RIGID])
+    held = Motion.none(CENTRE, np.full(PARAMETERS, FIXED_PRECISION))
+    assert held.with_width_of_sides(np.ones(PARAMETERS)) is held
 
 
 def test_lying_still_moves_nothing() -> None:

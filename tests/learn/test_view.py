@@ -62,14 +62,14 @@ def test_rows_predict_the_change_of_their_residuals(references: list[Reference])
     seen = look(level, field, motion)
     rows = rows_of(level, seen, field, motion)
     X = design(BASIS, rows.probes, rows.by_motion, np.arange(len(rows.residual)))
-    step = np.linalg.lstsq(X[:, -6:], -rows.residual, rcond=None)[0]
+    step = np.linalg.lstsq(X[:, -12:-6], -rows.residual, rcond=None)[0]
     size = 0.2 / np.abs(step[:3]).max()
     after = look(level, field, motion.stepped(size * step))
     both = (seen.weight > 0) & (after.weight > 0)
     w = seen.weight[both]
     before, then = (float((w * one.residual[both] ** 2).sum()) for one in (seen, after))
     e = rows.residual
-    predicted = float(((e + X[:, -6:] @ (size * step)) ** 2).sum() - (e**2).sum())
+    predicted = float(((e + X[:, -12:-6] @ (size * step)) ** 2).sum() - (e**2).sum())
     assert predicted < 0
     assert 0.5 < (then - before) / predicted < 1.5
 
