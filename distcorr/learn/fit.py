@@ -80,7 +80,7 @@ def schedule(voxel_mm: float) -> list[Stage]:
     """Choose the stages for scans of a given voxel size (geometric mean, mm)."""
     v = voxel_mm
     return [
-        Stage("coarse", 6.0, max(v, 5.0), 20.0, 8, 0.3),
+        Stage("coarse", 4.0, max(v, 4.0), 12.0, 10, 0.3),
         Stage("middle", 3.0, max(v, 4.0), 12.0, 8, 0.15),
         Stage("fine", max(0.5 * v, 0.75), max(v, 2.0), max(8.0, 3.0 * v), 6, 0.02),
     ]

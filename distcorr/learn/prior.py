@@ -29,8 +29,9 @@ OTHER_SD_MM = 0.3
 
 PRIOR_RADIUS_MM = 220.0
 
-WIDTH_RANGE = (0.1, 10.0)
-"""How far the data may scale a group's width away from the table."""
+WIDTH_RANGE = (0.1, 2.0)
+"""How far the data may scale a group's width away from the table. Measured scanners
+need 0.6 to 1.6; a fit that asks for more is running away."""
 
 WIDTH_WEIGHT = 6.0
 """Weight of the tabulated width, in coefficients, when widths are estimated."""

@@ -29,6 +29,10 @@ vessels, chemical-shift edges and partial volume."""
 MIN_WINDOW_SHARE = 0.35
 """Share of a window that must be measured for its regression to count."""
 
+MOST_SDS = 6.0
+"""Intensities farther from the mean, in standard deviations, are cut there: their
+squares would rule the window."""
+
 MIN_TELLING_SHARE = 0.1
 """Share below which even the residual of a window is an artefact."""
 
@@ -96,7 +100,8 @@ def compare(
         Their gradients by a true displacement, axial-time scanner frame, 1/mm.
     """
     centre, scale = _centre_and_scale(axial[valid])
-    local = _Regressors.of(windows, valid, (axial - centre) / scale)
+    normal = np.clip((axial - centre) / scale, -MOST_SDS, MOST_SDS).astype(np.float32)
+    local = _Regressors.of(windows, valid, normal)
     (fit,) = local.fits([coronal - _centre_and_scale(coronal[valid])[0]])
     slope = (fit.first + fit.second * local.second_slope) / scale
     # The mean of both gradients is the second-order choice between two images

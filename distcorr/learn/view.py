@@ -39,7 +39,7 @@ def look(level: PairLevel, field: ScannerField, motion: Motion) -> Comparison:
     pose = Pose.of(level, motion)
     cube = level.cubes.of_point
     slopes_a, slopes_c = pose.slopes(field, level.cubes.centres)
-    missing = _spread(level.coronal, slopes_c) - _spread(level.axial, slopes_a)
+    missing = _bounded(_spread(level.coronal, slopes_c) - _spread(level.axial, slopes_a), level)
     shown_a = pose.axial.true_to_shown(field, level.points)
     moved = pose.moved(level.points)
     shown_c = pose.coronal.true_to_shown(field, moved)
@@ -56,6 +56,19 @@ def _spread(image: Image, slopes: Array) -> Array:
     """Point spread of an image as a covariance by true place, given ds/dr (m, 3, 3)."""
     inverse = solve3(slopes, np.broadcast_to(np.eye(3), slopes.shape))
     return np.asarray(inverse @ image.spread @ np.swapaxes(inverse, 1, 2))
+
+
+MOST_SPREAD = 3.0
+"""Largest growth of a point spread, as a share of its own, that second derivatives
+can stand for; a field that needs more is not known there yet."""
+
+
+def _bounded(missing: Array, level: PairLevel) -> Array:
+    """Shorten covariances (m, 3, 3) that exceed what a second derivative can do."""
+    own = min(np.trace(image.spread) for image in (level.axial, level.coronal))
+    size = np.abs(missing).sum(axis=2).max(axis=1)
+    share = np.minimum(1.0, MOST_SPREAD * own / 3 / np.maximum(size, _TINY))
+    return np.asarray(np.nan_to_num(missing * share[:, None, None]))
 
 
 def _carried(covariance: Array, slopes: Array) -> Array:
