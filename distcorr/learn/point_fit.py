@@ -31,6 +31,10 @@ DEGREES = range(3, 10)
 MIN_POINTS = 12
 """Fewest pairs on which a field can rest: motion and calibration use up four."""
 
+WIDEST_PRIOR = 10.0
+"""Largest factor on the prior's widths. Points can't run away as images can, and what
+they show may hold more than a coil's field (B0 along the readout)."""
+
 MAX_STEPS = 100
 TOLERANCE = 0.05
 """Largest change of the field at the points at which the fit ends, as a share of
@@ -140,7 +144,7 @@ def _require_enough(sets: Sequence[PointPairs]) -> None:
 
 def _fit(sets: Sequence[PointPairs], degree: int) -> PointFit | None:
     """Fit with one degree; None if it does not converge, as one that is too small may."""
-    prior = HarmonicPrior(HarmonicBasis(degree))
+    prior = HarmonicPrior(HarmonicBasis(degree), widest=WIDEST_PRIOR)
     state = State.initial(prior, tuple(pairs.still for pairs in sets))
     views = views_of(state, sets, state.harmonics)
     for step in range(1, MAX_STEPS + 1):

@@ -63,11 +63,14 @@ class HarmonicPrior:
     basis : HarmonicBasis
     coil_scale, other_scale : float
         Estimated factors on the tabulated widths of the two groups.
+    widest : float
+        Largest factor that the data may ask for.
     """
 
     basis: HarmonicBasis
     coil_scale: float = 1.0
     other_scale: float = 1.0
+    widest: float = WIDTH_RANGE[1]
 
     @cached_property
     def coil_terms(self) -> NDArray[np.bool_]:
@@ -106,5 +109,5 @@ class HarmonicPrior:
         for group in (self.coil_terms, ~self.coil_terms):
             count = int(group.sum())
             square = (float(ratio[group].sum()) + WIDTH_WEIGHT) / (count + WIDTH_WEIGHT)
-            scales.append(float(np.clip(np.sqrt(square), *WIDTH_RANGE)))
+            scales.append(float(np.clip(np.sqrt(square), WIDTH_RANGE[0], self.widest)))
         return replace(self, coil_scale=scales[0], other_scale=scales[1])
