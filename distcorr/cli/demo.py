@@ -31,7 +31,7 @@ from distcorr.report.before_after import Side, write_before_after
 from distcorr.space import Volume
 from distcorr.space.roundness import ellipsoid_of_surface
 
-VOXEL_MM = 3.5
+VOXEL_MM = 4.0
 """Coarse enough for a minute or two on two cores, fine enough to see the squeeze."""
 
 TABLE_MM = -55.0
