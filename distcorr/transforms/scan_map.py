@@ -63,11 +63,17 @@ class ScanMap:
         Returns
         -------
         ndarray, shape (..., 3)
-            Scanner frame, mm. NaN where the map can't be solved.
+            Scanner frame, mm. NaN where the map can't be solved and, from shown to
+            true, where space is folded over: several places of tissue are shown at
+            one there, and any of them solves the map.
         """
+        field = self.correction.field
         if self.direction is Direction.TRUE_TO_SHOWN:
-            return self.acquisition.true_to_shown(self.correction.field, points_scanner)
-        return self.acquisition.shown_to_true(self.correction.field, points_scanner)
+            return self.acquisition.true_to_shown(field, points_scanner)
+        shown = np.asarray(points_scanner, dtype=np.float64)
+        true = self.acquisition.shown_to_true(field, shown)
+        true[~(self.acquisition.stretch(field, true, shown) > 0)] = np.nan
+        return true
 
     def moved_patient(self, points_lps: ArrayLike) -> Array:
         """Do as :meth:`moved` in patient LPS."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from distcorr.acquisition import Acquisition
@@ -17,10 +19,16 @@ POSITIONS = (PatientPosition.HFS, PatientPosition.FFDL)
 MOVED_TABLE = (3.0, -4.0, 62.0)
 """Isocentre 50 mm further up than that of the grids' centres."""
 
+
+def _off_centre(grid: Grid) -> Grid:
+    """Move a small grid to where the field is strong."""
+    return replace(grid, origin_lps=grid.origin_lps + np.array([40.0, -50.0, 50.0]))
+
+
 GRIDS = {
     "oblique": oblique_grid(),
     "coronal": coronal_grid((22, 26, 18), 5.0),
-    "fine": coronal_grid((40, 44, 30), 2.0),
+    "fine": _off_centre(coronal_grid((30, 34, 22), 2.0)),
 }
 
 
