@@ -116,3 +116,16 @@ def test_phases_are_timed_once_each(bench):
     durations = phases.durations()
     assert [text for text, _, _ in durations] == ["loading", "one", "two"]
     assert all(wall >= 0 and cpu >= 0 for _, wall, cpu in durations)
+
+
+def test_every_format_is_measured_in_both_directions_for_both_states(bench, tmp_path):
+    transforms = bench("transforms")
+    rows = list(transforms.rows(10.0, (100.0, 120.0, 80.0), tmp_path))
+    assert len(rows) == 2 * 2 * 2 * 9
+    assert len({(row.grid, row.state, row.direction, row.format) for row in rows}) == len(rows)
+    assert len({row.format for row in rows}) == 9
+    assert all(row.moved_mm > 0.1 for row in rows)
+    # Near the isocentre fields are smooth enough for voxels of 10 mm.
+    assert max(row.random_mm for row in rows) < 0.05
+    assert max(row.centres_mm for row in rows) < 0.01
+    assert all(f"{row.random_mm:.5f}" in row.text() for row in rows)

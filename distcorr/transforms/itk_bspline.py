@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 EXACT_MM = 0.01
 """Error above which a transform counts as inexact; a hundredth of the smallest voxels."""
 
-REFINEMENTS = (2, 4, 8)
+REFINEMENTS = (2, 4, 6, 8)
 """How much finer the lattice of a map without its own is tried than the stored one."""
 
 MAX_FINE_NODES = 1 << 22
