@@ -10,11 +10,11 @@ registered is true and source is shown. Both matrices are the identity here. Bot
 spaces have the scan's frame of reference, as a corrected series has it too; what
 tells them apart is that the object names the images of its source.
 
-Readers differ in how they take a grid's orientation: SlicerRT fills the rows of
-its matrix where the columns belong and takes +z for the third axis
-(vtkSlicerDicomSroReader), which is right for grids along the patient's axes
-alone. The grid of a field is independent of the image's (A.39.2.1), so give one
-along the axes.
+Readers are less sure than the standard. Some pass over a grid's orientation
+(OpenTPS) or took it for a rotation about z (SlicerRT, issue 151); the grid of a
+field is independent of the image's (A.39.2.1), so give one along the patient's axes.
+SlicerRT takes the vectors from source to registered (issue 108): there, invert the
+transform.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from distcorr.acquisition import Scan
@@ -70,6 +71,11 @@ def test_a_registration_object_beside_the_series(
     direction = Direction.SHOWN_TO_TRUE if inverse else Direction.TRUE_TO_SHOWN
     check(by_dicom_equation(out), correction, scan_of(series), direction)
     assert out.read_bytes() == again.read_bytes()
+    item = pydicom.dcmread(out).DeformableRegistrationSequence[0]
+    # Along the patient's axes, for readers that pass over the orientation.
+    held = item.DeformableRegistrationGridSequence[0]
+    assert list(held.ImageOrientationPatient) == [1, 0, 0, 0, 1, 0]
+    assert item.FrameOfReferenceTransformationComment == Correction.load(correction).identifier
 
 
 def test_a_registration_object_of_a_real_oblique_series(
