@@ -35,6 +35,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from pydicom.valuerep import DSfloat
 
 from distcorr.dicom.header import Frame
+from distcorr.dicom.tags import quiet
 from distcorr.errors import Code, DistcorrError
 from distcorr.outputs import whole_output
 from distcorr.space import Grid
@@ -170,7 +171,7 @@ def write_registration(
     ds.DeformableRegistrationSequence = [item]
     ds.ReferencedSeriesSequence = [_referenced_series(images)]
     _add_identity(ds, registration, grid_bytes)
-    with whole_output(path, overwrite=overwrite) as temporary:
+    with whole_output(path, overwrite=overwrite) as temporary, quiet():
         ds.save_as(temporary, enforce_file_format=True)
 
 
@@ -201,7 +202,8 @@ def _images(frames: tuple[Frame, ...]) -> list[_Image]:
 
 def _header(path: Path) -> Dataset:
     try:
-        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_READ))
+        with quiet():
+            return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_READ))
     except (OSError, InvalidDicomError) as failure:
         raise DistcorrError(
             Code.UNREADABLE, f"a file can't be read ({failure})", str(path)
