@@ -23,8 +23,9 @@ Array = NDArray[np.float64]
 PATCHES = 24
 """Of the whole sphere: 45 degrees across, wider than errors of neighbours reach."""
 
-MIN_PATCHES = 10
-"""Fewer can't carry a covariance of five numbers."""
+MIN_PATCHES = 12
+"""Half of the ball: less of it says little of its shape, and fewer patches can't
+carry a covariance of five numbers."""
 
 SIGNIFICANT = 0.01
 """Probability below which chance is ruled out."""
