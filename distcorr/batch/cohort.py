@@ -5,7 +5,8 @@
     axial = "ref01/axial"           # relative to the manifest
     coronal = "ref01/coronal"
     # optional: axial_state, coronal_state = "ND" | "DIS2D" | "DIS3D" | "trusted"
-    #           isocentre_lps = [x, y, z], patient_position = "HFS", mask = "..."
+    #           isocentre_lps = [x, y, z], patient_position = "HFS", mask = "...",
+    #           head = "..."
 
     [[scan]]                        # a scan to correct
     id = "sub07"
@@ -79,6 +80,10 @@ _ISOCENTRE = "place of the isocentre in patient LPS, mm; replaces what the heade
 _POSITION = "patient position; replaces what the header says"
 _PART = "which of several volumes of the folder, as distcorr inspect names them"
 _MASK = "NRRD or NIfTI volume, not 0 where the fit may look"
+_HEAD = (
+    "label map of the femoral heads, drawn on the coronal scan as acquired; the report measures "
+    "their roundness before and after, and nothing is learned from it"
+)
 
 
 class CohortReference(_Entry):
@@ -96,6 +101,7 @@ class CohortReference(_Entry):
     isocentre_lps: Point | None = Field(None, description=_ISOCENTRE)
     patient_position: PatientPosition | None = Field(None, description=_POSITION)
     mask: Text | None = Field(None, description=_MASK)
+    head: Text | None = Field(None, description=_HEAD)
 
     @property
     def axials(self) -> tuple[str, ...]:

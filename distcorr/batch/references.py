@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from distcorr.acquisition import Scan
 from distcorr.batch.cohort import Cohort, CohortReference
+from distcorr.batch.heads import LoadedHead, load_heads
 from distcorr.batch.load import LoadedScan, load_scan
 from distcorr.correction import InputRole, ProvenanceInput
 from distcorr.correction.identity import ScannerMatch, match_scanners
@@ -36,6 +37,8 @@ class LoadedReference:
     inputs : tuple of ProvenanceInput
         All scans, by hash.
     findings : tuple of Finding
+    heads : tuple of LoadedHead
+        Femoral heads drawn on the coronal scan.
     """
 
     id: str
@@ -44,6 +47,7 @@ class LoadedReference:
     masks: tuple[NDArray[np.bool_] | None, ...]
     inputs: tuple[ProvenanceInput, ...]
     findings: tuple[Finding, ...]
+    heads: tuple[LoadedHead, ...] = ()
 
     @property
     def scans(self) -> tuple[Scan, ...]:
@@ -134,7 +138,14 @@ def _load(cohort: Cohort, entry: CohortReference) -> LoadedReference:
             _input(entry.id, InputRole.CORONAL, coronal),
         ),
         tuple(findings),
+        _heads(cohort, entry, coronal.scan),
     )
+
+
+def _heads(cohort: Cohort, entry: CohortReference, coronal: Scan) -> tuple[LoadedHead, ...]:
+    if entry.head is None:
+        return ()
+    return load_heads(cohort.resolve(entry.head), coronal.volume.grid)
 
 
 def _axial_name(entry: CohortReference, number: int) -> str:

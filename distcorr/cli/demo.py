@@ -17,7 +17,7 @@ from distcorr.batch import load_scan, read_cohort
 from distcorr.batch.correct import Destination, correct, plan
 from distcorr.batch.learning import load_material
 from distcorr.batch.load import Statement
-from distcorr.cli.learn import QuietOption, learn_and_write, summary
+from distcorr.cli.learn import QuietOption, Target, learn_and_write, summary
 from distcorr.cli.progress import file_progress
 from distcorr.correction import Correction
 from distcorr.facts import Plane, VendorState
@@ -55,11 +55,13 @@ def demo(
     say(f"1/4 simulating two reference subjects and one new one as DICOM in {directory}")
     with file_progress("simulating", quiet=quiet) as progress:
         manifest = simulate_cohort(_settings(seed), directory, progress=progress)
+    _name_heads(manifest)
     say("2/4 learning the scanner from the two reference subjects")
     cohort = read_cohort(manifest)
     material = load_material(cohort)
     file, page = directory / "scanner.distcorr", directory / "scanner.distcorr.html"
-    correction = learn_and_write(material, FitSettings(), file, page, overwrite=False, quiet=quiet)
+    target = Target(file, page)
+    correction = learn_and_write(material, FitSettings(), target, validated=True, quiet=quiet)
     for line in summary(correction):
         say(f"    {line}")
     say("3/4 correcting the new subject, who took no part in it")
@@ -87,6 +89,21 @@ def demo(
         typer.echo(line)
     say(f"correction  {file}\nreport      {page}\npicture     {picture}")
     say(f"corrected   {outcomes[0].files.volume}")
+
+
+def _name_heads(manifest: Path) -> None:
+    """Name the references' femoral heads, which the report measures.
+
+    The labels are those of the simulator on the scan as shown, better than a hand
+    draws them; the fit does not see them.
+    """
+    lines = []
+    for line in manifest.read_text(encoding="utf-8").splitlines():
+        lines.append(line)
+        if line.startswith('coronal = "ref'):
+            id = line.removeprefix('coronal = "').split("/")[0]
+            lines.append(f'head = "truth/{id}_coronal_spheres_shown.nrrd"')
+    manifest.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _silent(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +11,15 @@ import typer
 from distcorr.batch import Cohort, read_cohort
 from distcorr.batch.learning import Material, learn_from, load_material, pack
 from distcorr.cli.progress import share_progress
+from distcorr.cli.report import see_references
 from distcorr.cli.statements import OverwriteOption, tell
-from distcorr.correction import Correction
-from distcorr.errors import in_order_of_harm
-from distcorr.learn import FitSettings
+from distcorr.cli.validated import with_validation
+from distcorr.correction import Correction, Figures
+from distcorr.errors import Code, DistcorrError, in_order_of_harm
+from distcorr.learn import FitResult, FitSettings
+from distcorr.learn.validate import validate as validate_fit
 from distcorr.outputs import refuse_existing
-from distcorr.report import make_pictures, write_report
+from distcorr.report import write_report
 
 DEFAULTS = FitSettings()
 DegreeOption = Annotated[
@@ -37,6 +41,13 @@ def learn(
             help="Standard deviation, mm, at which the correction starts to fade out.",
         ),
     ] = DEFAULTS.sd_limit_mm,
+    validate: Annotated[
+        bool,
+        typer.Option(
+            "--validate",
+            help="Also leave one subject out at a time (a fit each); the report shows it.",
+        ),
+    ] = False,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -46,7 +57,10 @@ def learn(
         refuse_existing(path, overwrite=overwrite)
     settings = FitSettings(max_degree=degree, sd_limit_mm=sd_limit)
     material = load_and_tell(read_cohort(cohort))
-    correction = learn_and_write(material, settings, out, page, overwrite=overwrite, quiet=quiet)
+    if validate:
+        require_references(material, cohort)
+    target = Target(out, page, overwrite)
+    correction = learn_and_write(material, settings, target, validated=validate, quiet=quiet)
     if not quiet:
         for line in summary(correction):
             typer.echo(line)
@@ -61,26 +75,64 @@ def load_and_tell(cohort: Cohort) -> Material:
     return material
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a correction and its page are written.
+
+    Attributes
+    ----------
+    out, page : Path
+    overwrite : bool
+        Whether existing files may be replaced.
+    """
+
+    out: Path
+    page: Path
+    overwrite: bool = False
+
+
+def require_references(material: Material, cohort: Path) -> None:
+    """Refuse to validate without scans of subjects."""
+    if not material.references:
+        raise DistcorrError(
+            Code.TOO_FEW_REFERENCES, "validation compares scans of subjects", f"{cohort} names none"
+        )
+
+
 def learn_and_write(
     material: Material,
     settings: FitSettings,
-    out: Path,
-    page: Path,
+    target: Target,
     *,
-    overwrite: bool,
+    validated: bool,
     quiet: bool,
 ) -> Correction:
-    """Fit, and write the correction and its report."""
+    """Fit, try the fit on what was left out if wanted, and write correction and report."""
     with share_progress("learning", quiet=quiet) as progress:
         result = learn_from(material, settings, progress)
     tell(result.findings, "points")
     correction = pack(result, material, settings)
-    made = [
-        make_pictures(one.id, one.axial, one.coronal, correction) for one in material.references
-    ]
-    correction.save(out, overwrite=overwrite)
-    write_report(correction, page, [one for one in made if one is not None], overwrite=overwrite)
+    if validated:
+        figures = _validated(correction.figures, material, result, quiet=quiet)
+        correction = replace(correction, figures=figures)
+    correction.save(target.out, overwrite=target.overwrite)
+    seen, shapes = see_references(material.references, correction)
+    write_report(correction, target.page, seen, shapes, overwrite=target.overwrite)
     return correction
+
+
+def _validated(figures: Figures, material: Material, full: FitResult, *, quiet: bool) -> Figures:
+    """Add what leaving out tells; a refusal there is told and noted, the fit remains."""
+    try:
+        with share_progress("validating", quiet=quiet) as progress:
+            found = validate_fit(
+                material.pairs, full.settings, progress, material.point_pairs, full
+            )
+    except DistcorrError as refusal:
+        tell((refusal.finding,), "validation")
+        note = f"It could not be tried on what was left out: {refusal.finding}"
+        return figures.model_copy(update={"notes": (*figures.notes, note)})
+    return with_validation(figures, found)
 
 
 def summary(correction: Correction) -> list[str]:
@@ -105,5 +157,11 @@ def summary(correction: Correction) -> list[str]:
             f"{one.id}: unexplained part of the local contrast {one.residual_before:.0%} before, "
             f"{one.residual_after:.0%} after{left}"
         )
+    lines += [
+        f"{one.left_out}, left out: unexplained part {one.residual_before:.0%} before, "
+        f"{one.residual_after:.0%} after; the field changes by {one.field_change_mean_mm:.2f} mm"
+        for one in figures.leave_one_out
+    ]
+    lines += [row.text for row in figures.left]
     lines.append(f"smallest Jacobian {figures.min_jacobian:.2f} (folding would be below 0)")
     return lines

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from distcorr.batch import LoadedReference, load_references, read_cohort
+from distcorr.batch import LoadedReference, Statement, load_references, load_scan, read_cohort
+from distcorr.cli.progress import file_progress
 from distcorr.cli.statements import OverwriteOption
 from distcorr.correction import Correction
 from distcorr.errors import Code, DistcorrError
 from distcorr.outputs import refuse_existing
-from distcorr.report import ReferencePictures, make_pictures, write_report
+from distcorr.report import (
+    HeadShape,
+    ReferencePictures,
+    make_pictures,
+    measure_heads,
+    read_results,
+    write_batch_report,
+    write_report,
+)
+from distcorr.space import Volume
 
 
 def report(
-    correction: Annotated[Path, typer.Argument(help="Correction file.")],
+    subject: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CORRECTION|RESULTS", help="Correction file, or output folder of apply."
+        ),
+    ],
     out: Annotated[Path, typer.Argument(help="OUT.html.")],
     cohort: Annotated[
         Path | None,
@@ -24,31 +40,61 @@ def report(
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Write a page that shows what was learned, how good it is and where it holds."""
+    """Write a page that shows what was learned, or what became of a batch of scans."""
     if out.suffix.lower() not in (".html", ".htm"):
         raise DistcorrError(
             Code.BAD_FORMAT, f"{out.name} is no name of a page", "", "end it in .html"
         )
     refuse_existing(out, overwrite=overwrite)
-    learned = Correction.load(correction)
-    pictures = [] if cohort is None else _pictures(learned, load_references(read_cohort(cohort)))
-    write_report(learned, out, pictures, overwrite=overwrite)
+    if subject.is_dir():
+        if cohort is not None:
+            raise typer.BadParameter(
+                "belongs to a correction, not to a batch", param_hint="--cohort"
+            )
+        _batch(subject, out, overwrite=overwrite)
+    else:
+        _correction(subject, out, cohort, overwrite=overwrite)
     typer.echo(str(out))
 
 
-def _pictures(correction: Correction, references: list[LoadedReference]) -> list[ReferencePictures]:
-    """Make pictures of the references that the correction was learned from."""
-    known = {source.sha256 for source in correction.provenance.inputs}
-    pictures = []
-    for reference in references:
-        if not known.issuperset(source.sha256 for source in reference.inputs):
-            typer.echo(
-                f"{reference.id}: not among the scans that the correction was learned from",
-                err=True,
-            )
-        made = make_pictures(reference.id, reference.axial, reference.coronal, correction)
+def see_references(
+    references: Sequence[LoadedReference], correction: Correction
+) -> tuple[list[ReferencePictures], list[HeadShape]]:
+    """Make what a report shows of the references; what can't be made is told on stderr."""
+    pictures, shapes = [], []
+    for one in references:
+        made = make_pictures(one.id, one.axial, one.coronal, correction)
         if made is None:
-            typer.echo(f"{reference.id}: no body within the support, no pictures", err=True)
+            typer.echo(f"{one.id}: no body within the support, no pictures", err=True)
         else:
             pictures.append(made)
-    return pictures
+        drawn = [(head.name, head.surface) for head in one.heads]
+        try:
+            shapes += measure_heads(one.id, drawn, one.coronal, correction)
+        except DistcorrError as refusal:
+            typer.echo(f"{one.id}: its femoral heads are not measured: {refusal}", err=True)
+    return pictures, shapes
+
+
+def _correction(path: Path, out: Path, cohort: Path | None, *, overwrite: bool) -> None:
+    learned = Correction.load(path)
+    references = [] if cohort is None else load_references(read_cohort(cohort))
+    known = {source.sha256 for source in learned.provenance.inputs}
+    for one in references:
+        if not known.issuperset(source.sha256 for source in one.inputs):
+            typer.echo(
+                f"{one.id}: not among the scans that the correction was learned from", err=True
+            )
+    pictures, shapes = see_references(references, learned)
+    write_report(learned, out, pictures, shapes, overwrite=overwrite)
+
+
+def _batch(folder: Path, out: Path, *, overwrite: bool) -> None:
+    results = read_results(folder)
+    with file_progress("drawing", quiet=False) as progress:
+        write_batch_report(results, out, _load_volume, overwrite=overwrite, progress=progress)
+
+
+def _load_volume(path: Path) -> Volume:
+    """Load a scan for a thumbnail, to which what its header says of the scanner is nothing."""
+    return load_scan(path, Statement("report")).scan.volume

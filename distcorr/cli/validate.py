@@ -10,11 +10,16 @@ import typer
 from rich.console import Console
 
 from distcorr.batch import read_cohort
-from distcorr.cli.learn import DEFAULTS, DegreeOption, QuietOption, load_and_tell
+from distcorr.cli.learn import (
+    DEFAULTS,
+    DegreeOption,
+    QuietOption,
+    load_and_tell,
+    require_references,
+)
 from distcorr.cli.progress import share_progress
 from distcorr.cli.statements import OverwriteOption
 from distcorr.cli.validation import data_of, sentences_of, tables_of
-from distcorr.errors import Code, DistcorrError
 from distcorr.learn import FitSettings
 from distcorr.learn.validate import validate as run
 from distcorr.outputs import refuse_existing, whole_output
@@ -38,10 +43,7 @@ def validate(
     if target is not None:
         refuse_existing(target, overwrite=overwrite)
     material = load_and_tell(read_cohort(cohort))
-    if not material.references:
-        raise DistcorrError(
-            Code.TOO_FEW_REFERENCES, "validation compares scans of subjects", f"{cohort} names none"
-        )
+    require_references(material, cohort)
     with share_progress("validating", quiet=quiet) as progress:
         settings = FitSettings(max_degree=degree)
         validation = run(material.pairs, settings, progress, material.point_pairs)

@@ -6,13 +6,14 @@ loss. None of them has a place for a patient's name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 from scipy.spatial.transform import Rotation
 
 from distcorr.facts import VendorState
@@ -29,6 +30,21 @@ class Record(BaseModel):
     """Base of all records: frozen, and unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class LaterRecord(Record):
+    """A record that got fields after files with it had been written.
+
+    Those fields are empty by default and left out of the file when empty, so a
+    correction that was written before keeps its bytes and its identifier.
+    """
+
+    _later: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = handler(self)
+        return {name: v for name, v in written.items() if v or name not in self._later}
 
 
 class Axis(StrEnum):
@@ -175,7 +191,40 @@ class ShellFigures(Record):
     sd_mm: NotNegative
 
 
-class LeaveOneOutRow(Record):
+class ShiftShell(Record):
+    """Shifts of tissue that took no part in a fit, in one shell around the isocentre.
+
+    Attributes
+    ----------
+    inner_mm, outer_mm : float
+        Radii of the shell.
+    blocks : int
+        Blocks of tissue that were measured.
+    before_mm, after_mm : float
+        Mean length of their shifts between the two scans: with the subject's
+        motion alone, and with the field learned without them.
+    """
+
+    inner_mm: NotNegative
+    outer_mm: NotNegative
+    blocks: Annotated[int, Field(ge=1)]
+    before_mm: NotNegative
+    after_mm: NotNegative
+
+    @classmethod
+    def joined(cls, rows: Sequence[Self]) -> Self:
+        """Join rows, weighted by their blocks, into one from the inmost to the outmost radius."""
+        blocks = [row.blocks for row in rows]
+        return cls(
+            inner_mm=min(row.inner_mm for row in rows),
+            outer_mm=max(row.outer_mm for row in rows),
+            blocks=sum(blocks),
+            before_mm=float(np.average([row.before_mm for row in rows], weights=blocks)),
+            after_mm=float(np.average([row.after_mm for row in rows], weights=blocks)),
+        )
+
+
+class LeaveOneOutRow(LaterRecord):
     """How well the other references correct one that was left out.
 
     Attributes
@@ -186,16 +235,73 @@ class LeaveOneOutRow(Record):
     field_change_mean_mm, field_change_p95_mm : float
         Difference between the field without this subject and the full one, over
         this subject's points.
+    shells : tuple of ShiftShell
+        What is left in this subject, by distance; empty where it was not measured.
     """
+
+    _later = frozenset({"shells"})
 
     left_out: str
     residual_before: NotNegative
     residual_after: NotNegative
     field_change_mean_mm: NotNegative
     field_change_p95_mm: NotNegative
+    shells: tuple[ShiftShell, ...] = ()
 
 
-class Figures(Record):
+class SpatialFigures(Record):
+    """Spatial cross-validation: parts of the only subject's body were left out.
+
+    Attributes
+    ----------
+    reference : str
+    folds : int
+        Parts, each left out in turn.
+    cube_mm : float
+        Edge of the cubes that make them up.
+    shells : tuple of ShiftShell
+        Of all blocks, each while it was left out.
+    """
+
+    reference: str
+    folds: Annotated[int, Field(ge=2)]
+    cube_mm: NotNegative
+    shells: tuple[ShiftShell, ...]
+
+
+class Owner(StrEnum):
+    """Whose it is that two scans still differ."""
+
+    SCANNER = "scanner"
+    SUBJECT = "subject"
+    BOTH = "both"
+    NOISE = "noise"
+    UNKNOWN = "unknown"
+
+
+class ComponentLeft(Record):
+    """Whose one component of what is left after correction is.
+
+    Attributes
+    ----------
+    component : Axis
+    owner : Owner
+    scanner_mm, subject_mm, noise_mm : float, optional
+        Root mean squares of what repeats in all subjects, of what does not, and
+        of the measurement; None if they can't be told.
+    text : str
+        One sentence for people.
+    """
+
+    component: Axis
+    owner: Owner
+    scanner_mm: NotNegative | None = None
+    subject_mm: NotNegative | None = None
+    noise_mm: NotNegative | None = None
+    text: str
+
+
+class Figures(LaterRecord):
     """Figures of a fit.
 
     Attributes
@@ -209,9 +315,15 @@ class Figures(Record):
         Widths of priors and noise as used or estimated, unit in the name.
     leave_one_out : tuple of LeaveOneOutRow
         Empty if it was not run.
+    spatial : SpatialFigures, optional
+        Of a single subject, of whom nobody can be left out.
+    left : tuple of ComponentLeft
+        Whose it is what is left; empty if it was not separated.
     notes : tuple of str
         Further sentences for people.
     """
+
+    _later = frozenset({"spatial", "left"})
 
     references: tuple[ReferenceFigures, ...] = ()
     revealed: tuple[ComponentRevealed, ...] = ()
@@ -219,4 +331,22 @@ class Figures(Record):
     shells: tuple[ShellFigures, ...] = ()
     hyperparameters: dict[str, Finite] = {}
     leave_one_out: tuple[LeaveOneOutRow, ...] = ()
+    spatial: SpatialFigures | None = None
+    left: tuple[ComponentLeft, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def validated_shells(self) -> tuple[ShiftShell, ...]:
+        """Join the shells of all that was left out, weighted by their blocks.
+
+        Returns
+        -------
+        tuple of ShiftShell
+            By distance; empty if nothing was left out and measured.
+        """
+        rows = [shell for one in self.leave_one_out for shell in one.shells]
+        rows += self.spatial.shells if self.spatial else ()
+        edges = sorted({(row.inner_mm, row.outer_mm) for row in rows})
+        return tuple(
+            ShiftShell.joined([row for row in rows if (row.inner_mm, row.outer_mm) == edge])
+            for edge in edges
+        )

@@ -150,6 +150,7 @@ def validate(
     settings: FitSettings,
     progress: Progress | None = None,
     points: Sequence[PointPairs] = (),
+    full: FitResult | None = None,
 ) -> Validation:
     """Leave one subject out at a time, or parts of the only one.
 
@@ -162,6 +163,9 @@ def validate(
         Called with a line of text and the share done, 0 to 1.
     points : sequence of PointPairs
         Points that every fit takes along.
+    full : FitResult, optional
+        What was learned from the same references, points and settings; learned
+        here if it is not given.
 
     Raises
     ------
@@ -172,7 +176,7 @@ def validate(
     if max(subjects_of(references)) == 0:
         folds = cross_validate(references, settings, progress, points)
         return SpatialCrossValidation(references[0].id, folds)
-    return leave_one_out(references, settings, progress, points)
+    return leave_one_out(references, settings, progress, points, full)
 
 
 def leave_one_out(
@@ -180,6 +184,7 @@ def leave_one_out(
     settings: FitSettings,
     progress: Progress | None = None,
     points: Sequence[PointPairs] = (),
+    full: FitResult | None = None,
 ) -> LeaveOneOut:
     """Learn from all but one subject and test on that one, for each.
 
@@ -192,6 +197,9 @@ def leave_one_out(
         Called with a line of text and the share done, 0 to 1.
     points : sequence of PointPairs
         Points that every fit takes along.
+    full : FitResult, optional
+        What was learned from the same references, points and settings; learned
+        here if it is not given.
 
     Raises
     ------
@@ -207,12 +215,15 @@ def leave_one_out(
             "leaving one subject out needs at least two",
             f"{count} given",
         )
-    full = learn(references, settings, part_of(progress, "all references", 0, count + 1), points)
+    first = 0 if full is not None else 1
+    if full is None:
+        tell = part_of(progress, "all references", 0, count + 1)
+        full = learn(references, settings, tell, points)
     subjects = []
     for number in range(count):
         own = [r for r, n in zip(references, numbers, strict=True) if n == number]
         others = [r for r, n in zip(references, numbers, strict=True) if n != number]
-        tell = part_of(progress, f"without {own[0].id}", number + 1, count + 1)
+        tell = part_of(progress, f"without {own[0].id}", first + number, first + count)
         result = _learned_without(own[0].id, others, settings, tell, points)
         subjects.append(_left_out(own, full.state.motions[number], full, result))
     return LeaveOneOut(

@@ -1,6 +1,19 @@
-"""One self-contained HTML page about a correction, with pictures to check it by eye."""
+"""Self-contained HTML pages about a correction and about a batch, to check them by eye."""
 
+from distcorr.report.batch_page import write_batch_report
 from distcorr.report.build import write_report
+from distcorr.report.heads import HeadShape, measure_heads
 from distcorr.report.pictures import PlanePictures, ReferencePictures, make_pictures
+from distcorr.report.results import Results, read_results
 
-__all__ = ["PlanePictures", "ReferencePictures", "make_pictures", "write_report"]
+__all__ = [
+    "HeadShape",
+    "PlanePictures",
+    "ReferencePictures",
+    "Results",
+    "make_pictures",
+    "measure_heads",
+    "read_results",
+    "write_batch_report",
+    "write_report",
+]

@@ -1,25 +1,21 @@
-"""Fill the page and write it."""
+"""One page about a correction."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
-from distcorr.correction import Correction
+from distcorr.correction import Correction, Figures, ShiftShell
 from distcorr.outputs import whole_output
-from distcorr.report.figures import (
-    cut_size_mm,
-    field_figure,
-    grey_image,
-    residual_figure,
-    sd_figure,
-)
-from distcorr.report.pictures import PlanePictures, ReferencePictures
+from distcorr.report.acceptance import judge, tolerances
+from distcorr.report.figures import cut_size_mm, field_figure, sd_figure
+from distcorr.report.heads import HeadShape
+from distcorr.report.pictures import Anatomy, PlanePictures, ReferencePictures
+from distcorr.report.png import grey_image
+from distcorr.report.render import fill
+from distcorr.report.residuals import residual_figure, shell_figure
 from distcorr.report.summary import answers, fully_supported, pairs, shells_of
 
 
@@ -59,10 +55,29 @@ class ReferenceView:
         return max(cut.width_mm for cut in self.cuts)
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOutView:
+    """What is left in who or what took no part in a fit, by distance.
+
+    Attributes
+    ----------
+    name : str
+    shells : dict of tuple to ShiftShell
+        By inner and outer radius, mm.
+    whole : ShiftShell
+        All blocks together.
+    """
+
+    name: str
+    shells: dict[tuple[float, float], ShiftShell]
+    whole: ShiftShell
+
+
 def write_report(
     correction: Correction,
     path: Path,
     pictures: Sequence[ReferencePictures] = (),
+    heads: Sequence[HeadShape] = (),
     *,
     overwrite: bool = False,
 ) -> None:
@@ -75,6 +90,8 @@ def write_report(
     pictures : sequence of ReferencePictures
         From :func:`distcorr.report.make_pictures`; without them the anatomical
         part is left out.
+    heads : sequence of HeadShape
+        From :func:`distcorr.report.measure_heads`; likewise.
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -83,26 +100,26 @@ def write_report(
     DistcorrError
         ``output-exists`` or ``output-unwritable``.
     """
-    text = render(correction, pictures)
+    text = render(correction, pictures, heads)
     with whole_output(path, overwrite=overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def render(correction: Correction, pictures: Sequence[ReferencePictures] = ()) -> str:
+def render(
+    correction: Correction,
+    pictures: Sequence[ReferencePictures] = (),
+    heads: Sequence[HeadShape] = (),
+) -> str:
     """Fill the page; equal input gives equal text."""
-    room = files("distcorr.report")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(room.joinpath("page.html").read_text(encoding="utf-8"))
-    return template.render(
-        style=room.joinpath("page.css").read_text(encoding="utf-8"),
-        **_context(correction, pictures),
-    )
+    return fill("page.html", _context(correction, pictures, heads))
 
 
-def _context(correction: Correction, pictures: Sequence[ReferencePictures]) -> dict[str, Any]:
+def _context(
+    correction: Correction, pictures: Sequence[ReferencePictures], heads: Sequence[HeadShape]
+) -> dict[str, Any]:
     figures = correction.figures
+    anatomy = _widest(pictures)
+    left_out = _left_out(figures)
     return {
         "scanner": correction.scanner,
         "provenance": correction.provenance,
@@ -112,12 +129,42 @@ def _context(correction: Correction, pictures: Sequence[ReferencePictures]) -> d
         "shells": shells_of(correction),
         "pairs": pairs(correction),
         "has_edge": not fully_supported(correction),
-        "field_figure": field_figure(correction),
-        "sd_figure": sd_figure(correction),
-        "residual_figure": residual_figure(correction) if figures.references else None,
+        "has_anatomy": anatomy is not None,
+        "field_figure": field_figure(correction, anatomy),
+        "sd_figure": sd_figure(correction, anatomy),
+        "residual_figure": residual_figure(figures) if figures.references else None,
         "left_out": {row.left_out: row for row in figures.leave_one_out},
+        "left_out_views": left_out,
+        "left_out_edges": sorted({edge for view in left_out for edge in view.shells}),
+        "shell_figure": _shell_figure(left_out),
+        "judgements": [judge(correction, one) for one in tolerances()],
+        "heads": heads,
         "references": [_reference_view(reference) for reference in pictures],
     }
+
+
+def _widest(pictures: Sequence[ReferencePictures]) -> Anatomy | None:
+    """Choose the scan that shows most of the planes through the isocentre."""
+    return max((one.anatomy for one in pictures), key=lambda one: one.pixels, default=None)
+
+
+def _left_out(figures: Figures) -> list[LeftOutView]:
+    named = [(row.left_out, row.shells) for row in figures.leave_one_out]
+    if figures.spatial is not None:
+        named.append((figures.spatial.reference, figures.spatial.shells))
+    return [
+        LeftOutView(
+            name, {(row.inner_mm, row.outer_mm): row for row in rows}, ShiftShell.joined(rows)
+        )
+        for name, rows in named
+        if rows
+    ]
+
+
+def _shell_figure(views: Sequence[LeftOutView]) -> str | None:
+    if not views:
+        return None
+    return shell_figure([(view.name, tuple(view.shells.values())) for view in views])
 
 
 def _reference_view(reference: ReferencePictures) -> ReferenceView:

@@ -12,6 +12,8 @@ from distcorr.acquisition import Acquisition, Scan
 from distcorr.apply.sampling import Interpolation, Sampler
 from distcorr.correction import Correction
 from distcorr.facts import Plane
+from distcorr.report import planes
+from distcorr.report.planes import LAYOUTS, plane_points
 from distcorr.space import Grid, transform_points
 
 Array = NDArray[np.float64]
@@ -26,10 +28,11 @@ SEARCH_MM = 6.0
 BODY_THRESHOLD = 0.15
 """Share of the 98th percentile of smoothed intensity above which a point is body."""
 
-BODY_SURROUND_MM = 40.0
-"""The cuts cross where most of a cube of this side is body, not at a fingertip."""
+BODY_SURROUND_MM = 72.0
+"""The cuts cross where most of a cube of this side is body: cuts through a fingertip
+or along the skin show little."""
 
-BODY_SHARE = 0.6
+BODY_SHARE = 0.85
 
 # Radiological layout: columns and rows of each cut as directions in patient LPS.
 _AXES: dict[Plane, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
@@ -77,12 +80,42 @@ class ReferencePictures:
     displacement_mm : float
         By how much the two scans disagreed at the crossing of the cuts before
         correction, as far as the correction says.
+    anatomy : Anatomy
+        The axial scan under figures of the field.
     """
 
     id: str
     cuts: tuple[PlanePictures, ...]
     window: tuple[float, float]
     displacement_mm: float
+    anatomy: Anatomy
+
+
+@dataclass(frozen=True, eq=False)
+class Anatomy:
+    """A corrected scan on the planes that figures of the field show.
+
+    Attributes
+    ----------
+    images : dict of Plane to ndarray, shape (up, right)
+        On the points of :func:`distcorr.report.planes.plane_points`; NaN outside
+        of the field of view.
+    window : tuple of float
+        Grey values shown as black and white.
+    """
+
+    images: dict[Plane, Image]
+    window: tuple[float, float]
+
+    def grey(self, plane: Plane) -> Array:
+        """Brightness in a plane, 0 to 1; NaN outside of the field of view."""
+        low, high = self.window
+        return np.asarray(np.clip((self.images[plane].astype(float) - low) / (high - low), 0, 1))
+
+    @property
+    def pixels(self) -> int:
+        """How much of the planes it shows."""
+        return sum(int(np.isfinite(image).sum()) for image in self.images.values())
 
 
 def make_pictures(
@@ -114,7 +147,9 @@ def make_pictures(
     cuts = [_cut(pair, plane, centre, low, high) for plane in _AXES]
     scale = _brightness_ratio(cuts)
     cuts = [_scaled(cut, scale) for cut in cuts]
-    return ReferencePictures(reference_id, tuple(cuts), _window(cuts), displacement)
+    window = _window(cuts)
+    anatomy = Anatomy({plane: pair.axial_at(plane) for plane in LAYOUTS}, window)
+    return ReferencePictures(reference_id, tuple(cuts), window, displacement, anatomy)
 
 
 class _Pair:
@@ -139,6 +174,12 @@ class _Pair:
             for view, points in zip(self._views, true, strict=True)
         ]
         return true[0], true[1], shown[0], shown[1]
+
+    def axial_at(self, plane: Plane) -> Image:
+        """Sample the corrected axial scan on a plane through the isocentre."""
+        points, _, _ = plane_points(self.correction, plane, planes.PLANE_STEP_MM)
+        view = self._views[0]
+        return view.sample(view.acquisition.true_to_shown(self.correction.field, points))
 
     def images(self, points_lps: Array) -> tuple[Image, Image, Image, Image]:
         """Sample axial and coronal before, axial and coronal after."""

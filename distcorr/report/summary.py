@@ -10,9 +10,11 @@ from distcorr.correction import (
     FULL_SUPPORT,
     SHELL_EDGES_MM,
     Correction,
+    Figures,
     InputRole,
     ProvenanceInput,
     ShellFigures,
+    ShiftShell,
     shell_figures,
 )
 
@@ -40,14 +42,16 @@ class Answer:
 
 
 def answers(correction: Correction) -> list[Answer]:
-    """Say what was learned, from whom, how good it is and where it holds."""
+    """Say what was learned, from whom, how good it is, where it holds and who fits worst."""
     shells = shell_figures(correction, SENTENCE_EDGES_MM)
-    return [
+    found = [
         _learned(correction, shells),
         _from_whom(correction),
         _how_good(correction, shells),
         _where_valid(correction),
     ]
+    worst = worst_subject(correction.figures)
+    return found if worst is None else [*found, worst]
 
 
 def shells_of(correction: Correction) -> tuple[ShellFigures, ...]:
@@ -55,11 +59,11 @@ def shells_of(correction: Correction) -> tuple[ShellFigures, ...]:
     return correction.figures.shells or shell_figures(correction)
 
 
-def pairs(correction: Correction) -> list[tuple[str, dict[InputRole, ProvenanceInput]]]:
+def pairs(correction: Correction) -> list[tuple[str, list[ProvenanceInput]]]:
     """Group the inputs by reference, in the order of the cohort."""
-    grouped: dict[str, dict[InputRole, ProvenanceInput]] = {}
+    grouped: dict[str, list[ProvenanceInput]] = {}
     for source in correction.provenance.inputs:
-        grouped.setdefault(source.reference, {})[source.role] = source
+        grouped.setdefault(source.reference, []).append(source)
     return list(grouped.items())
 
 
@@ -84,11 +88,11 @@ def _between(row: ShellFigures) -> str:
 
 def _from_whom(correction: Correction) -> Answer:
     grouped = pairs(correction)
-    points = [source for _, sources in grouped for source in sources.values() if _is_points(source)]
-    scanned = [sources for _, sources in grouped if not all(map(_is_points, sources.values()))]
+    points = [source for _, sources in grouped for source in sources if _is_points(source)]
+    scanned = [sources for _, sources in grouped if not all(map(_is_points, sources))]
     kinds = sorted(
         {
-            ", ".join(f"{role} {source.state}" for role, source in sorted(sources.items()))
+            ", ".join(sorted({f"{source.role} {source.state}" for source in sources}))
             for sources in scanned
         }
     )
@@ -127,14 +131,61 @@ def _how_good(correction: Correction, shells: tuple[ShellFigures, ...]) -> Answe
             f" The paired scans differ by {after:.0f} % of local contrast, {before:.0f} % before."
         )
         worse = after >= before
-    if figures.leave_one_out:
-        change = float(np.mean([row.field_change_mean_mm for row in figures.leave_one_out]))
-        text += f" Leaving one subject out changes the field by {change:.2f} mm on average."
-    else:
-        text += " It was not tried on a subject left out of the fit."
+    text += _left_out(figures)
     if figures.min_jacobian <= 0:
         text += " The field folds space onto itself: do not use it."
     return Answer("How good is it?", text, doubtful=worse or figures.min_jacobian <= 0)
+
+
+def _left_out(figures: Figures) -> str:
+    """Say what is known from what took no part in a fit."""
+    shells = figures.validated_shells()
+    text = ""
+    if figures.leave_one_out:
+        change = float(np.mean([row.field_change_mean_mm for row in figures.leave_one_out]))
+        text = f" Leaving one subject out changes the field by {change:.2f} mm on average."
+    if not shells:
+        return text or " It was not tried on a subject left out of the fit."
+    whole = ShiftShell.joined(shells)
+    who = "the subjects who were left out" if figures.leave_one_out else "parts of the only subject"
+    return text + (
+        f" In {who}, tissue still differs between the two scans by {whole.after_mm:.2f} mm "
+        f"on average, {whole.before_mm:.2f} mm before."
+    )
+
+
+def worst_subject(figures: Figures) -> Answer | None:
+    """Say which subject fits worst, and why; None if there are no two to compare."""
+    question = "Which subject is worst, and why?"
+    measured = {row.left_out: row.shells for row in figures.leave_one_out if row.shells}
+    if len(measured) > 1:
+        left = {id: ShiftShell.joined(rows).after_mm for id, rows in measured.items()}
+        text = f"{_ranked(left)} between its scans with the field that the others taught."
+    else:
+        left = {
+            row.id: row.residual_mm for row in figures.references if row.residual_mm is not None
+        }
+        if len(left) < 2:
+            return None
+        text = f"{_ranked(left)} between its scans."
+    worst = max(left, key=left.__getitem__)
+    if worst in measured:
+        shell = max(measured[worst], key=lambda row: row.after_mm * row.blocks)
+        text += (
+            f" Most of it lies {shell.inner_mm:.0f} to {shell.outer_mm:.0f} mm from the isocentre "
+            f"({shell.after_mm:.2f} mm there)."
+        )
+    text += "".join(f" {row.text}" for row in figures.left)
+    if not figures.left:
+        text += " Whose it is was not separated: distcorr learn --validate does."
+    return Answer(question, text)
+
+
+def _ranked(left: dict[str, float]) -> str:
+    """Name the worst and set the others beside it."""
+    order = sorted(left, key=lambda id: (-left[id], id))
+    others = ", ".join(f"{id} {left[id]:.2f} mm" for id in order[1:])
+    return f"{order[0]}: {left[order[0]]:.2f} mm are left ({others})"
 
 
 def _where_valid(correction: Correction) -> Answer:
