@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from distcorr.correction import Correction, Figures, ShiftShell
+from distcorr.facts import Plane
 from distcorr.outputs import whole_output
 from distcorr.report.acceptance import judge, tolerances
 from distcorr.report.figures import cut_size_mm, field_figure, sd_figure
@@ -17,6 +18,8 @@ from distcorr.report.png import grey_image
 from distcorr.report.render import fill
 from distcorr.report.residuals import residual_figure, shell_figure
 from distcorr.report.summary import answers, fully_supported, pairs, shells_of
+
+NORMALS = {Plane.CORONAL: "y", Plane.AXIAL: "z", Plane.SAGITTAL: "x"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,10 @@ class Flicker:
 
 @dataclass(frozen=True, slots=True)
 class CutView:
-    """One cut of one reference as the page shows it."""
+    """One cut of one reference as the page shows it; ``axis`` is its normal in patient LPS."""
 
     plane: str
+    axis: str
     position_mm: float
     width_mm: float
     height_mm: float
@@ -188,4 +192,5 @@ def _cut_view(cut: PlanePictures, window: tuple[float, float]) -> CutView:
         "axial scan, corrected",
     )
     width, height = cut_size_mm(cut)
-    return CutView(str(cut.plane), cut.position_mm, width, height, (before, after))
+    axis = NORMALS[cut.plane]
+    return CutView(str(cut.plane), axis, cut.position_mm, width, height, (before, after))

@@ -39,8 +39,8 @@ TOP_PERCENTILE = 98.0
 """The colour scale of the displacement ends where only so much of what is drawn is
 beyond: a corner of the lattice would make all else dark."""
 
-ANATOMY_SHARE = 0.55
-"""Weight of the anatomy where it lies under a colour."""
+ANATOMY_SHARE = 0.6
+"""How far the brightest anatomy turns a colour white; air leaves it as the scale has it."""
 
 _INK = "#1c2733"
 
@@ -148,9 +148,9 @@ def _draw_plane(
 
 
 def _over(grey: Array, colour: Array) -> Array:
-    """Let anatomy show through colours; where no scan reaches, the colours stay alone."""
-    mixed = (1 - ANATOMY_SHARE) * colour + ANATOMY_SHARE * grey[..., None]
-    return np.where(np.isfinite(grey)[..., None], mixed, colour)
+    """Lighten colours by anatomy; where no scan reaches, they stay as they are."""
+    share = ANATOMY_SHARE * np.nan_to_num(grey, nan=0.0)[..., None]
+    return np.asarray((1 - share) * colour + share)
 
 
 def _draw_landmarks(axes: Axes, plane: Plane) -> None:

@@ -11,6 +11,38 @@ from distcorr.roundness import Roundness, Surface, measure_roundness
 
 
 @dataclass(frozen=True, eq=False)
+class Shape:
+    """Roundness as a table shows it.
+
+    Attributes
+    ----------
+    axis_ratio : float
+        Shortest to longest axis.
+    axis_ratio_sd : float or None
+    squeeze_text : str
+        Direction of the shortest axis if it is more than chance, and its probability.
+    """
+
+    axis_ratio: float
+    axis_ratio_sd: float | None
+    squeeze_text: str
+
+    @classmethod
+    def of(cls, found: Roundness) -> Shape:
+        """Put a measurement into words."""
+        if found.p_value is None:
+            text = f"{found.squeeze_name}; too little surface to test it"
+        else:
+            chance = "p < 0.001" if found.p_value < 0.001 else f"p = {found.p_value:.3f}"
+            text = (
+                f"{found.squeeze_name}, {chance}"
+                if found.significant
+                else f"none beyond chance ({chance})"
+            )
+        return cls(found.axis_ratio, found.axis_ratio_sd, text)
+
+
+@dataclass(frozen=True, eq=False)
 class HeadShape:
     """One femoral head before and after correction.
 
@@ -20,14 +52,14 @@ class HeadShape:
         Identifier of the subject.
     name : str
         Which of its heads.
-    before, after : Roundness
+    before, after : Shape
         As the scan shows it, and with its surface where it truly is.
     """
 
     reference: str
     name: str
-    before: Roundness
-    after: Roundness
+    before: Shape
+    after: Shape
 
 
 def measure_heads(
@@ -56,6 +88,8 @@ def measure_heads(
     shapes = []
     for name, surface in drawn:
         true = scan.acquisition.shown_to_true_patient(correction.field, surface.points_lps)
-        before, after = measure_roundness(surface), measure_roundness(surface.moved_to(true))
+        before, after = (
+            Shape.of(measure_roundness(one)) for one in (surface, surface.moved_to(true))
+        )
         shapes.append(HeadShape(reference, name, before, after))
     return shapes

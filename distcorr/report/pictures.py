@@ -28,11 +28,11 @@ SEARCH_MM = 6.0
 BODY_THRESHOLD = 0.15
 """Share of the 98th percentile of smoothed intensity above which a point is body."""
 
-BODY_SURROUND_MM = 72.0
+BODY_SURROUND_MM = 54.0
 """The cuts cross where most of a cube of this side is body: cuts through a fingertip
 or along the skin show little."""
 
-BODY_SHARE = 0.85
+BODY_SHARE = 0.7
 
 # Radiological layout: columns and rows of each cut as directions in patient LPS.
 _AXES: dict[Plane, tuple[tuple[int, int, int], tuple[int, int, int]]] = {

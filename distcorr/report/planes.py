@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from distcorr.correction import Correction
+from distcorr.correction import FULL_SUPPORT, Correction
 from distcorr.facts import Plane
 
 Array = NDArray[np.float64]
 
 PLANE_STEP_MM = 2.0
+
+MARGIN_MM = 30.0
+"""Drawn beyond the supported nodes, so that the edge of the support is seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ LAYOUTS: dict[Plane, Layout] = {
 def plane_points(
     correction: Correction, plane: Plane, step_mm: float
 ) -> tuple[Array, Array, Array]:
-    """Points of a plane through the isocentre, where there is any correction.
+    """Points of a plane through the isocentre, within :func:`box`.
 
     Returns
     -------
@@ -67,9 +70,12 @@ def plane_points(
 
 
 def box(correction: Correction) -> tuple[Array, Array]:
-    """Corners of the box where there is any correction; of the lattice if there is none."""
+    """Corners of the box that is drawn: where the correction holds, and a margin."""
     low, high = correction.lattice.domain
-    nodes = correction.lattice.node_points()[correction.support > 0]
+    nodes = correction.lattice.node_points()[correction.support >= FULL_SUPPORT]
     if not len(nodes):
         return low, high
-    return np.maximum(low, nodes.min(axis=0)), np.minimum(high, nodes.max(axis=0))
+    return (
+        np.maximum(low, nodes.min(axis=0) - MARGIN_MM),
+        np.minimum(high, nodes.max(axis=0) + MARGIN_MM),
+    )

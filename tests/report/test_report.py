@@ -6,6 +6,7 @@ import base64
 import io
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,27 +17,36 @@ from matplotlib.image import imread
 
 from distcorr.acquisition import Scan
 from distcorr.cli.main import main
-from distcorr.correction import Axis, ComponentRevealed, Correction, Figures
+from distcorr.correction import Axis, ComponentRevealed, Correction, Figures, SpatialFigures
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import Plane, VendorState
-from distcorr.report import ReferencePictures, make_pictures, write_report
-from distcorr.report import figures as figures_module
+from distcorr.report import ReferencePictures, make_pictures, planes, png, write_report
 from distcorr.report.build import render
+from distcorr.report.figures import field_figure
 from distcorr.report.summary import answers, supported_radius_mm
-from distcorr.space import Grid, Volume, transform_points
-from tests.apply.examples import ISOCENTRE, facts
+from distcorr.space import Grid, Volume
 from tests.batch.examples import AXIAL, CORONAL, write_dicom
 from tests.correction.examples import SCANNER, correction_of, example_correction, example_field
+from tests.report.examples import (
+    CORRECTION,
+    HEADS,
+    SHELLS,
+    STRONG,
+    VALIDATED,
+    example_pictures,
+    scan,
+)
 
-CORRECTION = correction_of(example_field(), 160.0, 20.0)
 VOID_ELEMENTS = {"meta", "img", "br"}
 
 
-@pytest.fixture(autouse=True)
-def _coarse_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def coarse() -> Iterator[None]:
     """Draw fewer pixels: what the tests look at does not depend on them."""
-    monkeypatch.setattr(figures_module, "_DPI", 40)
-    monkeypatch.setattr(figures_module, "PLANE_STEP_MM", 8.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(png, "DPI", 40)
+        patch.setattr(planes, "PLANE_STEP_MM", 8.0)
+        yield
 
 
 class Page(HTMLParser):
@@ -67,38 +77,9 @@ def images(text: str) -> list[np.ndarray]:
     return [imread(io.BytesIO(base64.b64decode(one)), format="png") for one in found]
 
 
-def object_at(points_lps: np.ndarray) -> np.ndarray:
-    """A ball of 130 mm with shells, about the isocentre."""
-    radius = np.linalg.norm(points_lps - np.array(ISOCENTRE), axis=-1)
-    return (800 + 300 * np.cos(radius / 6)) / (1 + np.exp((radius - 65) / 2))
-
-
-def scan(direction: np.ndarray, state: VendorState, moved: np.ndarray | None = None) -> Scan:
-    size, spacing = (56, 56, 40), np.array([3.0, 3.0, 4.2])
-    half = direction @ ((np.array(size) - 1) * spacing / 2)
-    grid = Grid(size, np.array(ISOCENTRE) - half, spacing, direction)
-    empty = Scan(Volume(np.zeros(grid.shape), grid), facts(state))
-    true = empty.acquisition.shown_to_true_patient(STRONG.field, grid.points_lps())
-    if moved is not None:
-        T = empty.acquisition.T_scanner_patient
-        true = transform_points(np.linalg.inv(T) @ np.linalg.inv(moved) @ T, true)
-    return Scan(Volume(object_at(true), grid), empty.facts)
-
-
-STRONG = correction_of(
-    replace(example_field(), coefficients=4 * example_field().coefficients), 160.0, 20.0
-)
-
-
 @pytest.fixture(scope="module")
-def pictures() -> ReferencePictures:
-    motion = STRONG.figures.references[0].T_moved_still
-    axial = scan(AXIAL, VendorState.DIS3D)
-    coronal = scan(CORONAL, VendorState.ND, motion)
-    brighter = Scan(Volume(3 * coronal.volume.array, coronal.volume.grid), coronal.facts)
-    made = make_pictures("ref01", axial, brighter, STRONG)
-    assert made is not None
-    return made
+def pictures(coarse: None) -> ReferencePictures:
+    return example_pictures()
 
 
 def mismatch(a: np.ndarray, b: np.ndarray) -> float:
@@ -151,6 +132,52 @@ def test_the_page_works_without_figures_and_without_support() -> None:
     page = render(nowhere)
     Page(page)
     assert "Nowhere near the isocentre" in page
+
+
+def words(text: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", text).split())
+
+
+def test_what_is_left_in_whom_is_told_by_subject_and_shell() -> None:
+    text = render(VALIDATED)
+    Page(text)
+    assert len(images(text)) == 4
+    told = words(text)
+    assert "What is left in subjects who were left out" in told
+    # 10 blocks at 0.2 mm and 30 at 0.3 mm in ref01, the former alone in ref02.
+    assert "ref01 raw 0.50 1.50 1.25 corrected 0.20 0.30 0.28" in told
+    assert "ref02 raw 0.50 – 0.50 corrected 0.20 – 0.20" in told.replace("&ndash;", "–")
+    assert "ref01: 0.28 mm are left (ref02 0.20 mm)" in told
+    assert "Most of it lies 50 to 100 mm from the isocentre (0.30 mm there)" in told
+    assert "Noise along y." in told
+
+
+def test_a_single_subject_is_not_called_left_out() -> None:
+    spatial = SpatialFigures(reference="ref01", folds=4, cube_mm=60.0, shells=SHELLS)
+    figures = CORRECTION.figures.model_copy(update={"leave_one_out": (), "spatial": spatial})
+    told = words(render(replace(CORRECTION, figures=figures)))
+    assert "Spatial cross-validation within ref01, the only subject: cubes of 60 mm" in told
+    assert "What is left in parts of the body that were left out" in told
+    assert "subjects who were left out" not in told
+
+
+def test_heads_are_told_before_and_after() -> None:
+    told = words(render(CORRECTION, heads=HEADS))
+    assert "ref01 label 1 0.841 &plusmn; 0.010 0.995 front-back -" in told
+    assert "femoral heads" not in words(render(CORRECTION))
+
+
+def test_anatomy_lies_under_the_field(pictures: ReferencePictures) -> None:
+    plain, drawn = field_figure(STRONG), field_figure(STRONG, pictures.anatomy)
+    assert plain != drawn
+    grey = pictures.anatomy.grey(Plane.AXIAL)
+    inside = grey[np.isfinite(grey)]
+    assert 0 <= inside.min() < 0.1 < 0.9 < inside.max() <= 1
+    # The ball of 130 mm lies about the isocentre, where the planes cross.
+    _, right, up = planes.plane_points(STRONG, Plane.AXIAL, planes.PLANE_STEP_MM)
+    radius = np.hypot(right[None, :], up[:, None])
+    assert np.nanmean(grey[radius < 40]) > 0.4
+    assert np.nanmean(grey[radius > 75]) < 0.1
 
 
 def test_hostile_names_are_escaped() -> None:
