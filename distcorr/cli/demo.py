@@ -17,7 +17,7 @@ from distcorr.batch import load_scan, read_cohort
 from distcorr.batch.correct import Destination, correct, plan
 from distcorr.batch.learning import load_material
 from distcorr.batch.load import Statement
-from distcorr.cli.learn import QuietOption, Target, learn_and_write, summary
+from distcorr.cli.learn import QuietOption, Target, ValidateOption, learn_and_write, summary
 from distcorr.cli.progress import file_progress
 from distcorr.correction import Correction
 from distcorr.facts import Plane, VendorState
@@ -43,6 +43,7 @@ RADIUS_MM = 200.0
 def demo(
     directory: Annotated[Path, typer.Argument(help="Folder to create.")] = Path("distcorr-demo"),
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal results.")] = 0,
+    validate: ValidateOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Simulate a cohort, learn its scanner, correct a new subject, and show the difference.
@@ -61,7 +62,7 @@ def demo(
     material = load_material(cohort)
     file, page = directory / "scanner.distcorr", directory / "scanner.distcorr.html"
     target = Target(file, page)
-    correction = learn_and_write(material, FitSettings(), target, validated=True, quiet=quiet)
+    correction = learn_and_write(material, FitSettings(), target, validated=validate, quiet=quiet)
     for line in summary(correction):
         say(f"    {line}")
     say("3/4 correcting the new subject, who took no part in it")

@@ -13,10 +13,11 @@ from distcorr.batch.learning import Material, learn_from, load_material, pack
 from distcorr.cli.progress import share_progress
 from distcorr.cli.report import see_references
 from distcorr.cli.statements import OverwriteOption, tell
-from distcorr.cli.validated import with_validation
+from distcorr.cli.validated import with_separation, with_validation
 from distcorr.correction import Correction, Figures
 from distcorr.errors import Code, DistcorrError, in_order_of_harm
 from distcorr.learn import FitResult, FitSettings
+from distcorr.learn.validate import separation_of_fit
 from distcorr.learn.validate import validate as validate_fit
 from distcorr.outputs import refuse_existing
 from distcorr.report import write_report
@@ -24,6 +25,12 @@ from distcorr.report import write_report
 DEFAULTS = FitSettings()
 DegreeOption = Annotated[
     int, typer.Option("--degree", min=2, max=15, help="Largest degree of the harmonics.")
+]
+ValidateOption = Annotated[
+    bool,
+    typer.Option(
+        "--validate", help="Also leave one subject out at a time, a fit each; the report shows it."
+    ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print refusals and warnings.")]
 
@@ -41,13 +48,7 @@ def learn(
             help="Standard deviation, mm, at which the correction starts to fade out.",
         ),
     ] = DEFAULTS.sd_limit_mm,
-    validate: Annotated[
-        bool,
-        typer.Option(
-            "--validate",
-            help="Also leave one subject out at a time (a fit each); the report shows it.",
-        ),
-    ] = False,
+    validate: ValidateOption = False,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -112,9 +113,12 @@ def learn_and_write(
         result = learn_from(material, settings, progress)
     tell(result.findings, "points")
     correction = pack(result, material, settings)
+    figures = correction.figures
+    if len({one.id for one in material.references}) > 1:
+        figures = with_separation(figures, separation_of_fit(material.pairs, result))
     if validated:
-        figures = _validated(correction.figures, material, result, quiet=quiet)
-        correction = replace(correction, figures=figures)
+        figures = _validated(figures, material, result, quiet=quiet)
+    correction = replace(correction, figures=figures)
     correction.save(target.out, overwrite=target.overwrite)
     seen, shapes = see_references(material.references, correction)
     write_report(correction, target.page, seen, shapes, overwrite=target.overwrite)

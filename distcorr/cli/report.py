@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
-from distcorr.batch import LoadedReference, Statement, load_references, load_scan, read_cohort
+from distcorr.batch import LoadedReference, load_references, read_cohort
 from distcorr.cli.progress import file_progress
 from distcorr.cli.statements import OverwriteOption
 from distcorr.correction import Correction
+from distcorr.dicom import load_series
 from distcorr.errors import Code, DistcorrError
+from distcorr.images import SUFFIXES, read_volume
 from distcorr.outputs import refuse_existing
 from distcorr.report import (
     HeadShape,
@@ -96,5 +98,7 @@ def _batch(folder: Path, out: Path, *, overwrite: bool) -> None:
 
 
 def _load_volume(path: Path) -> Volume:
-    """Load a scan for a thumbnail, to which what its header says of the scanner is nothing."""
-    return load_scan(path, Statement("report")).scan.volume
+    """Load a scan for a thumbnail, which needs none of the facts of its acquisition."""
+    if path.name.lower().endswith(SUFFIXES) and not path.is_dir():
+        return read_volume(path)
+    return load_series(path).volume

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from distcorr.cli.validation import verdict_of
 from distcorr.correction import ComponentLeft, Figures, Owner, ShiftShell, SpatialFigures
-from distcorr.learn.separation import Part, Parts
+from distcorr.learn.separation import Part, Parts, Separation
 from distcorr.learn.shifts import Shifts
 from distcorr.learn.spatial_cv import CUBE_MM
 from distcorr.learn.validate import SpatialCrossValidation, Validation, shell_rows
@@ -35,8 +35,23 @@ def with_validation(figures: Figures, validation: Validation) -> Figures:
         one.row.model_copy(update={"shells": _shells(one.before, one.after)})
         for one in validation.subjects
     )
-    left = tuple(_left(parts) for parts in validation.separations.fitted.whole)
-    return figures.model_copy(update={"leave_one_out": rows, "left": left})
+    return figures.model_copy(update={"leave_one_out": rows})
+
+
+def with_separation(figures: Figures, found: Separation) -> Figures:
+    """Add whose it is what the fit left to its figures.
+
+    Parameters
+    ----------
+    figures : Figures
+    found : Separation
+        Of what is left after the fit to all subjects.
+
+    Returns
+    -------
+    Figures
+    """
+    return figures.model_copy(update={"left": tuple(_left(parts) for parts in found.whole)})
 
 
 def _shells(before: Shifts, after: Shifts) -> tuple[ShiftShell, ...]:

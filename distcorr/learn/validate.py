@@ -230,10 +230,24 @@ def leave_one_out(
         tuple(subjects),
         Separations(
             as_scanned=separate(_by_subject(numbers, [o.before.shifts for o in full.references])),
-            fitted=separate(_by_subject(numbers, [o.after.shifts for o in full.references])),
+            fitted=separation_of_fit(references, full),
             left_out=separate([subject.after for subject in subjects]),
         ),
     )
+
+
+def separation_of_fit(references: Sequence[Reference], full: FitResult) -> Separation:
+    """Tell whose it is what a fit left; it needs no further fit.
+
+    Parameters
+    ----------
+    references : sequence of Reference
+        Of at least two subjects.
+    full : FitResult
+        What was learned from them.
+    """
+    shifts = [outcome.after.shifts for outcome in full.references]
+    return separate(_by_subject(subjects_of(references), shifts))
 
 
 def _by_subject(numbers: Sequence[int], shifts: Sequence[Shifts]) -> list[Shifts]:

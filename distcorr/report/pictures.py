@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, uniform_filter
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from distcorr.acquisition import Acquisition, Scan
 from distcorr.apply.sampling import Interpolation, Sampler
@@ -28,11 +28,12 @@ SEARCH_MM = 6.0
 BODY_THRESHOLD = 0.15
 """Share of the 98th percentile of smoothed intensity above which a point is body."""
 
-BODY_SURROUND_MM = 54.0
-"""The cuts cross where most of a cube of this side is body: cuts through a fingertip
-or along the skin show little."""
+DEPTH_MM = 25.0
+"""The cuts cross so deep in the body, or half as deep as it goes: cuts along the skin
+or through a fingertip show little."""
 
-BODY_SHARE = 0.7
+MARGIN_MM = 10.0
+"""Left around the body in each cut."""
 
 # Radiological layout: columns and rows of each cut as directions in patient LPS.
 _AXES: dict[Plane, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
@@ -148,6 +149,7 @@ def make_pictures(
     scale = _brightness_ratio(cuts)
     cuts = [_scaled(cut, scale) for cut in cuts]
     window = _window(cuts)
+    cuts = [_trimmed(cut, BODY_THRESHOLD * window[1]) for cut in cuts]
     anatomy = Anatomy({plane: pair.axial_at(plane) for plane in LAYOUTS}, window)
     return ReferencePictures(reference_id, tuple(cuts), window, displacement, anatomy)
 
@@ -223,9 +225,8 @@ def _crossing(pair: _Pair) -> tuple[Array, Array, Array, float] | None:
     before_axial, before_coronal, _, _ = pair.images(points)
     seen = np.isfinite(before_axial) & np.isfinite(before_coronal)
     body = seen & _body(before_axial) & pair.correction.supported(true_axial)
-    surround = max(1, round(BODY_SURROUND_MM / SEARCH_MM))
-    deep = body & (uniform_filter(body.astype(float), surround) >= BODY_SHARE)
-    chosen = deep if deep.any() else body
+    depth = np.where(body, distance_transform_edt(body, sampling=SEARCH_MM), 0.0)
+    chosen = body & (depth >= min(DEPTH_MM, depth.max() / 2))
     if not chosen.any():
         return None
     disagreement = (shown_coronal - true_coronal) - (shown_axial - true_axial)
@@ -278,6 +279,26 @@ def _scaled(cut: PlanePictures, scale: float) -> PlanePictures:
         cut.coronal_after * np.float32(scale),
         cut.position_mm,
     )
+
+
+def _trimmed(cut: PlanePictures, threshold: float) -> PlanePictures:
+    """Cut away what is air in all four images."""
+    images = (cut.axial_before, cut.coronal_before, cut.axial_after, cut.coronal_after)
+    seen = np.any([_smooth(image) > threshold for image in images], axis=0)
+    if not seen.any():
+        return cut
+    margin = round(MARGIN_MM / PIXEL_MM)
+    spans = []
+    for axis in (0, 1):
+        at = np.flatnonzero(seen.any(axis=1 - axis))
+        spans.append(slice(max(0, at[0] - margin), at[-1] + margin + 1))
+    first, second, third, fourth = (image[spans[0], spans[1]] for image in images)
+    return PlanePictures(cut.plane, first, second, third, fourth, cut.position_mm)
+
+
+def _smooth(image: Image) -> Image:
+    """Without the noise of air; zero where a scan does not reach."""
+    return np.asarray(gaussian_filter(np.nan_to_num(image), 2.0 / PIXEL_MM))
 
 
 def _window(cuts: list[PlanePictures]) -> tuple[float, float]:

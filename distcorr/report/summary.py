@@ -145,7 +145,9 @@ def _left_out(figures: Figures) -> str:
         change = float(np.mean([row.field_change_mean_mm for row in figures.leave_one_out]))
         text = f" Leaving one subject out changes the field by {change:.2f} mm on average."
     if not shells:
-        return text or " It was not tried on a subject left out of the fit."
+        return text or (
+            " It was not tried on a subject left out of the fit (distcorr learn --validate does)."
+        )
     whole = ShiftShell.joined(shells)
     who = "the subjects who were left out" if figures.leave_one_out else "parts of the only subject"
     return text + (
@@ -176,8 +178,6 @@ def worst_subject(figures: Figures) -> Answer | None:
             f"({shell.after_mm:.2f} mm there)."
         )
     text += "".join(f" {row.text}" for row in figures.left)
-    if not figures.left:
-        text += " Whose it is was not separated: distcorr learn --validate does."
     return Answer(question, text)
 
 

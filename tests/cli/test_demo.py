@@ -29,4 +29,7 @@ def test_demo_rounds_the_heads_and_shrinks_the_error(
     assert float(error[2]) < 0.4 * float(error[1])
     for name in ("scanner.distcorr", "scanner.distcorr.html", "before_after.png", "cohort.toml"):
         assert (folder / name).stat().st_size > 0
+    page = (folder / "scanner.distcorr.html").read_text(encoding="utf-8")
+    assert "Are the femoral heads round?" in page
+    assert len(re.findall(r"none beyond chance", page)) >= 3  # of four heads, corrected
     assert list((folder / "corrected").glob("*_corrected.nrrd"))

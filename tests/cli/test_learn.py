@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from distcorr.cli import learn as module
 from distcorr.correction import Correction
+from distcorr.errors import Code, DistcorrError
 from tests.cli.running import run
 
 
@@ -38,6 +40,45 @@ def test_learning_writes_the_correction_and_its_report(learned: Learned) -> None
     assert len(made.provenance.inputs) == 4
     for words in ("D_x", "D_y", "D_z", "ref01", "ref02", "smallest Jacobian", str(page)):
         assert words in learned.stdout
+
+
+def test_what_is_left_is_separated_without_leaving_anybody_out(learned: Learned) -> None:
+    figures = Correction.load(learned.correction).figures
+    assert [row.component for row in figures.left] == ["x", "y", "z"]
+    assert figures.leave_one_out == ()
+    for row in figures.left:
+        assert row.text in learned.stdout
+
+
+def test_validating_fills_the_figures_and_the_report(learned: Learned, tmp_path: Path) -> None:
+    out = tmp_path / "v.dcorr"
+    options = ("--degree", "5", "--validate", "--quiet")
+    done = run("learn", learned.cohort, "-o", out, *options)
+    assert done.returncode == 0, done.stderr
+    figures = Correction.load(out).figures
+    assert [row.left_out for row in figures.leave_one_out] == ["ref01", "ref02"]
+    for row in figures.leave_one_out:
+        assert sum(shell.blocks for shell in row.shells) > 30
+        assert all(shell.after_mm < shell.before_mm for shell in row.shells[1:])
+    # All else is as without leaving anybody out.
+    plain = Correction.load(learned.correction).figures
+    assert figures.model_copy(update={"leave_one_out": ()}) == plain
+    page = (tmp_path / "v.dcorr.html").read_text(encoding="utf-8")
+    assert "What is left in subjects who were left out" in page
+
+
+def test_a_refusal_while_validating_keeps_the_fit(
+    learned: Learned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: object) -> None:
+        raise DistcorrError(Code.NOTHING_TO_LEARN, "without ref01, the pairs show nothing")
+
+    monkeypatch.setattr(module, "validate_fit", refuse)
+    out = tmp_path / "v.dcorr"
+    done = run("learn", learned.cohort, "-o", out, "--degree", "5", "--validate", "--quiet")
+    assert done.returncode == 0
+    assert "validation: refusal" in done.stderr or "validation: serious" in done.stderr
+    assert any("without ref01" in note for note in Correction.load(out).figures.notes)
 
 
 def test_nothing_is_overwritten(learned: Learned) -> None:

@@ -14,7 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distcorr.correction import Correction
+from distcorr.correction import (
+    Axis,
+    ComponentLeft,
+    Correction,
+    Owner,
+    ShiftShell,
+    SpatialFigures,
+)
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import Scanner
 from tests.correction.examples import example_correction
@@ -64,6 +71,45 @@ def test_round_trip_is_exact_and_writing_twice_gives_equal_bytes(
     read.save(folder / "b.distcorr")
     assert (folder / "a.distcorr").read_bytes() == (folder / "b.distcorr").read_bytes()
     assert made.identifier == read.identifier
+
+
+def test_figures_that_came_later_leave_earlier_files_as_they_are(tmp_path: Path) -> None:
+    made = example_correction()
+    made.save(tmp_path / "a.distcorr")
+    with np.load(tmp_path / "a.distcorr") as arrays:
+        figures = json.loads(arrays["correction.json"])["figures"]
+    assert not {"spatial", "left"} & set(figures)
+    assert "shells" not in figures["leave_one_out"][0]
+    shell = ShiftShell(inner_mm=0.0, outer_mm=50.0, blocks=4, before_mm=2.0, after_mm=0.5)
+    left = ComponentLeft(component=Axis.Y, owner=Owner.SUBJECT, subject_mm=0.4, text="ref01's")
+    spatial = SpatialFigures(reference="ref01", folds=4, cube_mm=60.0, shells=(shell,))
+    rows = tuple(row.model_copy(update={"shells": (shell,)}) for row in made.figures.leave_one_out)
+    changes = {"leave_one_out": rows, "left": (left,), "spatial": spatial}
+    more = replace(made, figures=made.figures.model_copy(update=changes))
+    more.save(tmp_path / "b.distcorr")
+    read = Correction.load(tmp_path / "b.distcorr")
+    assert read.figures == more.figures
+    assert read.identifier == more.identifier != made.identifier
+
+
+def test_shells_are_joined_by_their_blocks() -> None:
+    def shell(inner: float, blocks: int, after: float) -> ShiftShell:
+        return ShiftShell(
+            inner_mm=inner, outer_mm=inner + 50, blocks=blocks, before_mm=2.0, after_mm=after
+        )
+
+    row = example_correction().figures.leave_one_out[0]
+    rows = (
+        row.model_copy(update={"shells": (shell(0, 1, 0.1), shell(50, 10, 0.5))}),
+        row.model_copy(update={"shells": (shell(0, 3, 0.5),)}),
+    )
+    figures = example_correction().figures.model_copy(update={"leave_one_out": rows})
+    near, far = figures.validated_shells()
+    assert (near.inner_mm, near.outer_mm, near.blocks) == (0, 50, 4)
+    assert near.after_mm == pytest.approx(0.4)
+    assert far.after_mm == 0.5
+    whole = ShiftShell.joined((near, far))
+    assert (whole.inner_mm, whole.outer_mm, whole.blocks) == (0, 100, 14)
 
 
 def test_numpy_alone_opens_it_and_the_documented_formula_gives_the_field(tmp_path: Path) -> None:

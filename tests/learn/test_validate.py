@@ -12,7 +12,7 @@ from distcorr.acquisition import Scan
 from distcorr.errors import Code, DistcorrError
 from distcorr.learn import FitResult, Reference, learn, validate
 from distcorr.learn.separation import Part, Separation, Verdict, separate
-from distcorr.learn.validate import leave_one_out
+from distcorr.learn.validate import leave_one_out, separation_of_fit
 from distcorr.space import Volume, transform_points
 from tests.learn.examples import SETTINGS
 from tests.learn.shifts_examples import Displacement, bump, wave
@@ -78,6 +78,23 @@ def test_what_all_have_in_common_is_the_scanners(
     plain = separated(fitted)[1]
     assert parts_of(left, Y)[0].rms_mm > 3 * parts_of(plain, Y)[0].rms_mm
     assert not parts_of(left, Y)[1].shown
+
+
+def test_a_full_fit_is_not_made_twice(
+    references: list[Reference], fitted: FitResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[list[str]] = []
+
+    def learn_nothing_new(pairs: list[Reference], *rest: object) -> FitResult:
+        given.append([one.id for one in pairs])
+        return fitted
+
+    monkeypatch.setattr(validate, "learn", learn_nothing_new)
+    found = leave_one_out(references, SETTINGS, full=fitted)
+    assert given == [["ref02"], ["ref01"]]
+    assert found.separations.fitted == separation_of_fit(references, fitted)
+    # The field of all subjects stands in for that of the others: it changes nothing.
+    assert [one.row.field_change_mean_mm for one in found.subjects] == [0.0, 0.0]
 
 
 def test_one_subject_can_not_be_left_out_of_one(references: list[Reference]) -> None:

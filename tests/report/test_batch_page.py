@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from distcorr.dicom import load_series
 from distcorr.errors import Code, DistcorrError
+from distcorr.images import write_volume
 from distcorr.report.batch_page import ScanView, render_batch, write_batch_report
 from distcorr.report.results import Results, Status, read_results
 from distcorr.report.thumbnails import make_thumbnail
 from distcorr.space import Volume
+from tests.batch.examples import CORONAL, write_dicom
 from tests.report.batches import GRID, RESULTS, corrected, load_example
 from tests.report.test_report import Page, images, run, words
 
@@ -127,6 +130,15 @@ def test_the_command(
     out = tmp_path / "page.html"
     assert run(monkeypatch, tmp_path, out) == 0
     assert "slices-missing" in out.read_text(encoding="utf-8")
+    write_dicom(tmp_path / "in", CORONAL)
+    write_volume(load_series(tmp_path / "in").volume, tmp_path / "a_corrected.nrrd")
+    done = table(
+        status="corrected", outputs=["a_corrected.nrrd"], input=str(tmp_path / "in"), what=""
+    )
+    stored(tmp_path, done)
+    assert run(monkeypatch, tmp_path, out, "--overwrite") == 0
+    before, after = images(out.read_text(encoding="utf-8"))
+    assert np.abs(before - after).max() < 0.02  # nothing was corrected here
     assert run(monkeypatch, tmp_path, tmp_path / "p.html", "--cohort", "c.toml") == 2
     (tmp_path / "results.json").unlink()
     capsys.readouterr()
