@@ -172,9 +172,9 @@ def worst_subject(figures: Figures) -> Answer | None:
         text = f"{_ranked(left)} between its scans."
     worst = max(left, key=left.__getitem__)
     if worst in measured:
-        shell = max(measured[worst], key=lambda row: row.after_mm * row.blocks)
+        shell = max(measured[worst], key=lambda row: row.after_mm)
         text += (
-            f" Most of it lies {shell.inner_mm:.0f} to {shell.outer_mm:.0f} mm from the isocentre "
+            f" It is largest {shell.inner_mm:.0f} to {shell.outer_mm:.0f} mm from the isocentre "
             f"({shell.after_mm:.2f} mm there)."
         )
     text += "".join(f" {row.text}" for row in figures.left)

@@ -148,7 +148,7 @@ def test_what_is_left_in_whom_is_told_by_subject_and_shell() -> None:
     assert "ref01 raw 0.50 1.50 1.25 corrected 0.20 0.30 0.28" in told
     assert "ref02 raw 0.50 – 0.50 corrected 0.20 – 0.20" in told.replace("&ndash;", "–")
     assert "ref01: 0.28 mm are left (ref02 0.20 mm)" in told
-    assert "Most of it lies 50 to 100 mm from the isocentre (0.30 mm there)" in told
+    assert "It is largest 50 to 100 mm from the isocentre (0.30 mm there)" in told
     assert "Noise along y." in told
 
 
