@@ -19,7 +19,7 @@ def test_demo_rounds_the_heads_and_shrinks_the_error(
     folder = tmp_path / "demo"
     module.demo(folder, quiet=True)
     told = capsys.readouterr().out
-    heads = re.findall(r"axis ratio (\d\.\d+) as scanned, (\d\.\d+) corrected", told)
+    heads = re.findall(r"axis ratio (\d\.\d+) as scanned .*?, (\d\.\d+) corrected", told)
     assert len(heads) == 2
     for shown, corrected in heads:
         assert float(shown) < 0.92
