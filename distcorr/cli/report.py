@@ -94,10 +94,10 @@ def _correction(path: Path, out: Path, cohort: Path | None, *, overwrite: bool) 
 def _batch(folder: Path, out: Path, *, overwrite: bool) -> None:
     results = read_results(folder)
     with file_progress("drawing", quiet=False) as progress:
-        write_batch_report(results, out, _load_volume, overwrite=overwrite, progress=progress)
+        write_batch_report(results, out, load_volume, overwrite=overwrite, progress=progress)
 
 
-def _load_volume(path: Path) -> Volume:
+def load_volume(path: Path) -> Volume:
     """Load a scan for a thumbnail, which needs none of the facts of its acquisition."""
     if path.name.lower().endswith(SUFFIXES) and not path.is_dir():
         return read_volume(path)

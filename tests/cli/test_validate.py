@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from distcorr.cli.validated import with_separation, with_validation
 from distcorr.cli.validation import verdict_of
-from distcorr.correction import Axis
-from distcorr.learn.separation import Part, Parts
+from distcorr.correction import Axis, Figures, Owner
+from distcorr.learn.separation import Part, Parts, Separation
+from distcorr.learn.shifts import Shifts
+from distcorr.learn.spatial_cv import LeftOutFold
+from distcorr.learn.validate import SpatialCrossValidation
 from tests.cli.running import run
 
 DEGREE = ("--degree", "5", "--quiet")
@@ -124,3 +129,34 @@ def test_too_few_places_in_words() -> None:
         "What is left head-foot: can't tell whose it is; 3 places of 30 mm in 2 regions were "
         "measured in two subjects, 12 in 6 needed."
     )
+
+
+def shifts(*lengths_mm: float) -> Shifts:
+    """Blocks along x, 30 mm apart from 15 mm on, shifted along y."""
+    n = len(lengths_mm)
+    block = np.stack([np.arange(n), np.zeros(n, int), np.zeros(n, int)], axis=1)
+    vector = np.zeros((n, 3))
+    vector[:, 1] = lengths_mm
+    return Shifts(block, 30.0 * block + [15.0, 0.0, 0.0], vector, np.tile(np.eye(3), (n, 1, 1)))
+
+
+def test_spatial_cross_validation_is_named_as_such_in_the_figures() -> None:
+    folds = (LeftOutFold(0, shifts(1, 2), shifts(0, 1)), LeftOutFold(1, shifts(3), shifts(1)))
+    figures = with_validation(Figures(min_jacobian=1.0), SpatialCrossValidation("ref01", folds))
+    assert figures.leave_one_out == ()
+    assert figures.spatial is not None
+    assert (figures.spatial.reference, figures.spatial.folds) == ("ref01", 2)
+    (near,) = figures.validated_shells()  # blocks at 15, 45 and 15 mm
+    assert (near.inner_mm, near.outer_mm, near.blocks) == (0.0, 50.0, 3)
+    assert near.before_mm == pytest.approx(2.0)
+    assert near.after_mm == pytest.approx(2 / 3)
+
+
+def test_verdicts_become_figures() -> None:
+    whole = tuple(Parts(axis, None, 100, 20, LARGE, SMALL, noise_mm=0.3) for axis in Axis)
+    figures = with_separation(Figures(min_jacobian=1.0), Separation(whole, (), 0.4))
+    assert [row.component for row in figures.left] == list(Axis)
+    for row, parts in zip(figures.left, whole, strict=True):
+        assert row.owner is Owner.SCANNER
+        assert (row.scanner_mm, row.subject_mm, row.noise_mm) == pytest.approx((1.0, 0.2, 0.3))
+        assert row.text == verdict_of(parts)
