@@ -33,7 +33,7 @@ class Tolerance:
     source : str
         Publication that states it.
     as_cited_by : str
-        Publication in which the number was read, if it is another.
+        Publication that repeats it, if one is known.
     """
 
     name: str
