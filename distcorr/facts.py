@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 UNKNOWN_SOURCE = "unknown"
 
+UNNAMED_CORRECTION = "a correction that is no longer named"
+"""Stands for the identifier where only the mark of a corrected scan has survived."""
+
 
 class VendorState(StrEnum):
     """What the vendor's distortion correction has done to a scan."""
@@ -110,6 +113,9 @@ class AcquisitionFacts:
         FrameOfReferenceUID, empty if unknown.
     description : str
         Series description or file name, for people.
+    corrected_by : Fact of str
+        Identifier (SHA-256) of the correction with which distcorr has corrected
+        the scan already, :data:`UNNAMED_CORRECTION` if only the fact is left.
     """
 
     state: Fact[VendorState] = field(default_factory=Fact)
@@ -121,6 +127,7 @@ class AcquisitionFacts:
     scanner: Scanner = field(default_factory=Scanner)
     frame_of_reference: str = ""
     description: str = ""
+    corrected_by: Fact[str] = field(default_factory=Fact)
 
     def T_scanner_patient(self) -> NDArray[np.float64] | None:
         """Transform from patient LPS to the scanner frame, None if unknown."""
