@@ -21,7 +21,7 @@ from distcorr.dicom import tags
 from distcorr.dicom.header import Frame
 from distcorr.dicom.stack import Stack, positions_along
 from distcorr.dicom.tags import Array
-from distcorr.dicom.writing import uid_of
+from distcorr.dicom.writing import encoded_item, put_encoded_sequence, uid_of
 from distcorr.facts import UNNAMED_CORRECTION, Fact
 from distcorr.space import Grid, transform_points
 
@@ -176,48 +176,89 @@ class SourceImages:
         return transform_points(self._grid.T_lps_index, index)
 
 
-def source_items(frames: Sequence[Frame], sop_class: str, *, numbered: bool) -> list[Dataset]:
-    """Return the items of a SourceImageSequence.
+class References:
+    """References to source images, each encoded once for all files of a series.
 
     Parameters
     ----------
-    frames : sequence of Frame
-        In the order of the slices.
-    sop_class : str
+    study_uid, series_uid : str
+        Of the source.
     numbered : bool
-        Whether the frames are frames of a multi-frame object.
+        Whether the source's frames are frames of multi-frame objects.
     """
-    items = []
-    for instance, group in groupby(frames, key=lambda frame: frame.sop_instance):
-        item = reference_item(sop_class, instance)
-        if numbered:
-            item.ReferencedFrameNumber = [frame.index + 1 for frame in group]
-        item.PurposeOfReferenceCodeSequence = [
-            code_item("121322", "Source image for image processing operation")
+
+    def __init__(self, study_uid: str, series_uid: str, *, numbered: bool) -> None:
+        self._study, self._series = study_uid, series_uid
+        self._numbered = numbered
+        self._sources: dict[tuple[str, str], bytes] = {}
+        self._references: dict[tuple[str, str], bytes] = {}
+
+    def put_source_images(self, ds: Dataset, sop_class: str, frames: Sequence[Frame]) -> None:
+        """Set the SourceImageSequence of a data set or of a frame's derivation."""
+        put_encoded_sequence(ds, "SourceImageSequence", self._source_items(sop_class, frames))
+
+    def put_series(self, ds: Dataset, frames: Sequence[Frame]) -> None:
+        """Add the source images to the ReferencedSeriesSequence of the source."""
+        others = [
+            encoded_item(item)
+            for item in tags.items(ds, "ReferencedSeriesSequence")
+            if tags.text(item, "SeriesInstanceUID") != self._series
         ]
-        items.append(item)
-    return items
+        own = Dataset()
+        own.SeriesInstanceUID = self._series
+        self._put_instances(own, "ReferencedInstanceSequence", ds.SOPClassUID, frames)
+        put_encoded_sequence(ds, "ReferencedSeriesSequence", [*others, encoded_item(own)])
+
+    def evidence(self, sop_class: str, frames: Sequence[Frame]) -> Dataset:
+        """Return the item of SourceImageEvidenceSequence (PS3.3 C.8.13.2) for a study."""
+        series = Dataset()
+        series.SeriesInstanceUID = self._series
+        self._put_instances(series, "ReferencedSOPSequence", sop_class, frames)
+        item = Dataset()
+        item.StudyInstanceUID = self._study
+        item.ReferencedSeriesSequence = [series]
+        return item
+
+    def _put_instances(
+        self, ds: Dataset, keyword: str, sop_class: str, frames: Sequence[Frame]
+    ) -> None:
+        names = dict.fromkeys(frame.sop_instance for frame in frames)
+        put_encoded_sequence(ds, keyword, [self._reference(sop_class, name) for name in names])
+
+    def _reference(self, sop_class: str, instance: str) -> bytes:
+        key = sop_class, instance
+        if key not in self._references:
+            self._references[key] = encoded_item(_reference(sop_class, instance))
+        return self._references[key]
+
+    def _source_items(self, sop_class: str, frames: Sequence[Frame]) -> list[bytes]:
+        items = []
+        for instance, group in groupby(frames, key=lambda frame: frame.sop_instance):
+            key = sop_class, instance
+            if self._numbered:
+                numbers = [frame.index + 1 for frame in group]
+                items.append(encoded_item(_source(sop_class, instance, numbers)))
+                continue
+            if key not in self._sources:
+                self._sources[key] = encoded_item(_source(sop_class, instance, []))
+            items.append(self._sources[key])
+        return items
 
 
-def reference_item(sop_class: str, instance: str) -> Dataset:
-    """Return a reference to an object."""
+def _reference(sop_class: str, instance: str) -> Dataset:
     item = Dataset()
     item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, instance
     return item
 
 
-def referenced_series(ds: Dataset, uid: str, frames: Sequence[Frame]) -> list[Dataset]:
-    """Return the ReferencedSeriesSequence of a source with its own images added."""
-    others = [
-        item
-        for item in tags.items(ds, "ReferencedSeriesSequence")
-        if tags.text(item, "SeriesInstanceUID") != uid
+def _source(sop_class: str, instance: str, numbers: list[int]) -> Dataset:
+    item = _reference(sop_class, instance)
+    if numbers:
+        item.ReferencedFrameNumber = numbers
+    item.PurposeOfReferenceCodeSequence = [
+        code_item("121322", "Source image for image processing operation")
     ]
-    own = Dataset()
-    own.SeriesInstanceUID = uid
-    instances = dict.fromkeys(frame.sop_instance for frame in frames)
-    own.ReferencedInstanceSequence = [reference_item(ds.SOPClassUID, name) for name in instances]
-    return [*others, own]
+    return item
 
 
 def corrected_by(ds: Dataset, groups: Iterable[Dataset] = ()) -> Fact[str]:

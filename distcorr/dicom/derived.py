@@ -18,7 +18,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from distcorr.dicom import tags
-from distcorr.dicom.derivation import MARK, Derivation, source_items, spatial_resampling
+from distcorr.dicom.derivation import MARK, Derivation, spatial_resampling
 from distcorr.dicom.derived_enhanced import write_enhanced
 from distcorr.dicom.derived_header import (
     Plan,
@@ -109,7 +109,7 @@ def _write_slice(plan: Plan, k: int, path: Path) -> None:
         strip(ds)
         derive_header(ds, plan, k, frames)
         put(ds, "ImageType", _image_type(ds))
-        put(ds, "SourceImageSequence", source_items(frames, ds.SOPClassUID, numbered=False))
+        plan.references.put_source_images(ds, ds.SOPClassUID, frames)
         steps = [*tags.items(ds, "DerivationCodeSequence"), spatial_resampling()]
         put(ds, "DerivationCodeSequence", steps)
         put(ds, "DerivationDescription", derivation_text(ds, plan.about))

@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from distcorr.dicom import tags
-from distcorr.dicom.derivation import source_items, spatial_resampling
+from distcorr.dicom.derivation import spatial_resampling
 from distcorr.dicom.derived_header import (
     Plan,
     derivation_text,
@@ -49,6 +49,17 @@ _NOT_OF_A_FRAME = (
 _OF_OLD_SOFTWARE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 """Stand in the data set itself in objects of old software."""
 
+_PULSE_SEQUENCE = """
+    PulseSequenceName MRAcquisitionType EchoPulseSequence MultipleSpinEcho
+    MultiPlanarExcitation PhaseContrast VelocityEncodingAcquisitionSequence
+    TimeOfFlightContrast ArterialSpinLabelingContrast SteadyStatePulseSequence
+    EchoPlanarPulseSequence SaturationRecovery SpectrallySelectedSuppression
+    OversamplingPhase GeometryOfKSpaceTraversal RectilinearPhaseEncodeReordering
+    SegmentedKSpaceTraversal CoverageOfKSpace NumberOfKSpaceTrajectories
+"""
+"""MR Pulse Sequence module (PS3.3 C.8.13.4): required in original images, optional in
+derived ones. Earlier editions forbade it there, and verifiers still call it an error."""
+
 
 def write_enhanced(plan: Plan, path: Path) -> None:
     """Write all slices into one file, in the order of k.
@@ -66,7 +77,9 @@ def write_enhanced(plan: Plan, path: Path) -> None:
         derive_header(ds, plan, 0, plan.sources.frames)
         put(ds, "ImageType", _type(tags.tokens(ds, "ImageType")))
         put(ds, "NumberOfFrames", count)
-        for keyword in (*_OF_OLD_SOFTWARE, "DimensionOrganizationType"):
+        evidence = plan.references.evidence(ds.SOPClassUID, plan.sources.frames)
+        put(ds, "SourceImageEvidenceSequence", [evidence])
+        for keyword in (*_OF_OLD_SOFTWARE, *_PULSE_SEQUENCE.split(), "DimensionOrganizationType"):
             ds.pop(keyword, None)
         uid = uid_of("dimensions", plan.uid)
         put(ds, "DimensionOrganizationSequence", [_dimension_organisation(uid)])
@@ -153,8 +166,7 @@ def _derivation(ds: Dataset, plan: Plan, k: int) -> Dataset:
     item = Dataset()
     item.DerivationDescription = derivation_text(ds, plan.about)
     item.DerivationCodeSequence = [spatial_resampling()]
-    frames = plan.sources.behind(k)
-    item.SourceImageSequence = source_items(frames, ds.SOPClassUID, numbered=True)
+    plan.references.put_source_images(item, ds.SOPClassUID, plan.sources.behind(k))
     return item
 
 

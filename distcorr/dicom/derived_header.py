@@ -9,12 +9,12 @@ from pydicom.dataset import Dataset
 from distcorr.dicom import tags
 from distcorr.dicom.derivation import (
     Derivation,
+    References,
     SourceImages,
     encodable,
     equipment_item,
-    referenced_series,
 )
-from distcorr.dicom.header import Frame
+from distcorr.dicom.header import Frame, Layout
 from distcorr.dicom.read import read_dataset
 from distcorr.dicom.series import Series
 from distcorr.dicom.stack import SLICE_TOLERANCE_MM, Stack
@@ -44,6 +44,8 @@ class Plan:
     uid : str
         SeriesInstanceUID of the derived series.
     sources : SourceImages
+    references : References
+        To the sources.
     quantiser : Quantiser
     """
 
@@ -53,6 +55,7 @@ class Plan:
     about: Derivation
     uid: str
     sources: SourceImages
+    references: References
     quantiser: Quantiser
 
     @classmethod
@@ -70,6 +73,9 @@ class Plan:
             about=about,
             uid=about.series_uid(series.uid, stack.frames, corrected.grid),
             sources=SourceImages(stack, corrected.grid, about.largest_displacement_mm),
+            references=References(
+                series.study_uid, series.uid, numbered=series.layout is Layout.MULTIFRAME
+            ),
             quantiser=Quantiser(corrected, stack.frames, stored),
         )
 
@@ -88,7 +94,7 @@ class Plan:
         )
 
     def instance_number(self, k: int) -> int:
-        """Number slice ``k``, from 1, in the direction in which the source is numbered."""
+        """Return the number of slice ``k``, from 1, in the direction of the source's numbers."""
         first, last = self.stack.frames[0].instance, self.stack.frames[-1].instance
         downwards = first is not None and last is not None and first > last
         return self.grid.size[2] - k if downwards else k + 1
@@ -114,7 +120,7 @@ def derive_header(ds: Dataset, plan: Plan, k: int, frames: tuple[Frame, ...]) ->
         Source images of all slices of the object.
     """
     about = plan.about
-    put(ds, "ReferencedSeriesSequence", referenced_series(ds, plan.series.uid, frames))
+    plan.references.put_series(ds, frames)
     put(ds, "SeriesInstanceUID", plan.uid)
     put(ds, "SOPInstanceUID", uid_of("derived image", plan.uid, str(k)))
     number = tags.number(ds, "SeriesNumber")

@@ -105,7 +105,7 @@ def strip_public(ds: Dataset) -> None:
     gated = _REQUIRED_IF_GATED in ds
     enhanced = "PerFrameFunctionalGroupsSequence" in ds
     dropped = _DROPPED - _REQUIRED_IN_ENHANCED if enhanced else _DROPPED
-    for tag in [tag for tag in ds.keys() if tag in dropped or tag.group in ANNOTATION_GROUPS]:
+    for tag in [tag for tag in list(ds.keys()) if tag in dropped or tag.group in ANNOTATION_GROUPS]:
         del ds[tag]
     if gated:
         ds.TriggerTime = None  # type 2C (PS3.3 C.8.3.1): may be empty, not absent
@@ -113,9 +113,9 @@ def strip_public(ds: Dataset) -> None:
 
 def _strip_private(ds: Dataset) -> None:
     kept = _kept_private(ds)
-    for tag in [tag for tag in ds.keys() if tag.is_private and tag not in kept]:
+    for tag in [tag for tag in list(ds.keys()) if tag.is_private and tag not in kept]:
         del ds[tag]
-    for tag in [tag for tag in ds.keys() if _may_be_sequence(ds, tag)]:
+    for tag in [tag for tag in list(ds.keys()) if _may_be_sequence(ds, tag)]:
         for item in tags.raw_values(ds, tag):
             if isinstance(item, Dataset):
                 _strip_private(item)

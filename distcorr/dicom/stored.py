@@ -145,9 +145,11 @@ class Quantiser:
 
     def pixels(self, k: int, source: Frame) -> NDArray[Any]:
         """Return the stored pixels of slice ``k``, shape (rows, columns)."""
-        values = self._volume.array[k].astype(np.float64)
-        exact = _pixel(values, self.scaling(k, source))
-        stored = np.clip(np.rint(exact), *self.stored.limits).astype(self.stored.dtype)
+        values = self._volume.array[k]
+        scaling = self.scaling(k, source)
+        if values.dtype != self.stored.dtype or (scaling.slope, scaling.intercept) != (1.0, 0.0):
+            values = np.rint(_pixel(values.astype(np.float64), scaling))
+        stored: NDArray[Any] = np.clip(values, *self.stored.limits).astype(self.stored.dtype)
         if self._volume.valid is not None and source.padding is not None:
             stored[~self._volume.valid[k]] = self._padding(source.padding)
         return stored
