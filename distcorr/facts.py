@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from distcorr.errors import Code, DistcorrError
 from distcorr.space import PatientPosition
 from distcorr.space.frames import T_scanner_patient
 
@@ -155,6 +156,25 @@ class AcquisitionFacts:
             isocentre_lps=(
                 self.isocentre_lps if isocentre_lps is None else Fact(isocentre_lps, source)
             ),
+        )
+
+
+def require_as_acquired(facts: AcquisitionFacts) -> None:
+    """Refuse a scan that distcorr has corrected already.
+
+    There is no override: the mark comes from distcorr alone, and a second
+    correction moves tissue away from where the first has brought it.
+
+    Raises
+    ------
+    DistcorrError
+        ``already-corrected``, naming the correction.
+    """
+    if facts.corrected_by.known:
+        raise DistcorrError(
+            Code.ALREADY_CORRECTED,
+            "distcorr has corrected the scan already",
+            f"{facts.description}: correction {facts.corrected_by}".removeprefix(": "),
         )
 
 
