@@ -113,7 +113,8 @@ class Quantiser:
     """
 
     def __init__(self, volume: Volume, frames: Sequence[Frame], stored: StoredType) -> None:
-        if not np.isfinite(volume.array).all():
+        ends = (float(volume.array.min()), float(volume.array.max()))
+        if not np.isfinite(ends).all():  # NaN anywhere is the least and the greatest value
             raise DistcorrError(
                 Code.BAD_FORMAT, "NaN or infinite voxels can't be stored as DICOM pixels"
             )
@@ -123,9 +124,9 @@ class Quantiser:
         self.stored = stored
         if not self._varies:
             own = Scaling(frames[0].slope, frames[0].intercept)
-            ends = [_pixel(float(v), own) for v in (volume.array.min(), volume.array.max())]
+            pixels = [_pixel(end, own) for end in ends]
             low, high = stored.limits
-            if min(ends) < low or max(ends) > high:
+            if min(pixels) < low or max(pixels) > high:
                 self.stored = stored.widened()
 
     def scaling(self, k: int, source: Frame) -> Scaling:
