@@ -105,7 +105,7 @@ def strip_public(ds: Dataset) -> None:
     gated = _REQUIRED_IF_GATED in ds
     enhanced = "PerFrameFunctionalGroupsSequence" in ds
     dropped = _DROPPED - _REQUIRED_IN_ENHANCED if enhanced else _DROPPED
-    for tag in [tag for tag in list(ds.keys()) if tag in dropped or tag.group in ANNOTATION_GROUPS]:
+    for tag in [tag for tag in _tags(ds) if tag in dropped or tag.group in ANNOTATION_GROUPS]:
         del ds[tag]
     if gated:
         ds.TriggerTime = None  # type 2C (PS3.3 C.8.3.1): may be empty, not absent
@@ -113,17 +113,24 @@ def strip_public(ds: Dataset) -> None:
 
 def _strip_private(ds: Dataset) -> None:
     kept = _kept_private(ds)
-    for tag in [tag for tag in list(ds.keys()) if tag.is_private and tag not in kept]:
+    for tag in [tag for tag in _tags(ds) if tag.is_private and tag not in kept]:
         del ds[tag]
-    for tag in [tag for tag in list(ds.keys()) if _may_be_sequence(ds, tag)]:
+    for tag in [tag for tag in _tags(ds) if _may_be_sequence(ds, tag)]:
         for item in tags.raw_values(ds, tag):
             if isinstance(item, Dataset):
                 _strip_private(item)
 
 
+def _tags(ds: Dataset) -> list[BaseTag]:
+    """List the tags; to iterate over the data set would parse every element."""
+    return list(ds.keys())
+
+
 def _kept_private(ds: Dataset) -> set[BaseTag]:
     """Tags of private elements that stay, and of the creators of their blocks."""
-    found = {tag for place in _KEPT_PLACES if (tag := _tag_at(ds, place)) is not None}
+    groups = {tag.group for tag in _tags(ds) if tag.is_private}
+    places = (place for place in _KEPT_PLACES if place.group in groups)
+    found = {tag for place in places if (tag := _tag_at(ds, place)) is not None}
     return found | {Tag(tag.group, tag.element >> 8) for tag in found}
 
 
@@ -143,7 +150,7 @@ def _drop_unreadable(ds: Dataset) -> None:
     """Remove elements that can't be parsed, where they would have to be encoded anew."""
     if ds.original_encoding == (False, True):
         return
-    for tag in list(ds.keys()):
+    for tag in _tags(ds):
         try:
             value = ds[tag].value
         except tags.VALUE_ERRORS:
