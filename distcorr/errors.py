@@ -79,6 +79,7 @@ class Code(StrEnum):
     SCANNER_UNKNOWN = "scanner-unknown"
     SCANNER_FORCED = "scanner-forced"
     NOTHING_TO_CORRECT = "nothing-to-correct"
+    ALREADY_CORRECTED = "already-corrected"
     OUTSIDE_SUPPORT = "outside-support"
     TRANSFORM_INEXACT = "transform-inexact"
     INTERNAL = "internal"
@@ -327,6 +328,11 @@ REGISTRY: dict[Code, Entry] = {
         Severity.REFUSAL,
         "the scan is already corrected in three dimensions",
         "use it as it is",
+    ),
+    Code.ALREADY_CORRECTED: Entry(
+        Severity.REFUSAL,
+        "distcorr has corrected the scan already",
+        "use it as it is, or give the scan as it was acquired",
     ),
     Code.OUTSIDE_SUPPORT: Entry(
         Severity.WARNING,

@@ -13,12 +13,16 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from distcorr.errors import Code, DistcorrError
 from distcorr.space import PatientPosition
 from distcorr.space.frames import T_scanner_patient
 
 T = TypeVar("T")
 
 UNKNOWN_SOURCE = "unknown"
+
+UNNAMED_CORRECTION = "a correction that is no longer named"
+"""Stands for the identifier where only the mark of a corrected scan has survived."""
 
 
 class VendorState(StrEnum):
@@ -110,6 +114,9 @@ class AcquisitionFacts:
         FrameOfReferenceUID, empty if unknown.
     description : str
         Series description or file name, for people.
+    corrected_by : Fact of str
+        Identifier (SHA-256) of the correction with which distcorr has corrected
+        the scan already, :data:`UNNAMED_CORRECTION` if only the fact is left.
     """
 
     state: Fact[VendorState] = field(default_factory=Fact)
@@ -121,6 +128,7 @@ class AcquisitionFacts:
     scanner: Scanner = field(default_factory=Scanner)
     frame_of_reference: str = ""
     description: str = ""
+    corrected_by: Fact[str] = field(default_factory=Fact)
 
     def T_scanner_patient(self) -> NDArray[np.float64] | None:
         """Transform from patient LPS to the scanner frame, None if unknown."""
@@ -148,6 +156,25 @@ class AcquisitionFacts:
             isocentre_lps=(
                 self.isocentre_lps if isocentre_lps is None else Fact(isocentre_lps, source)
             ),
+        )
+
+
+def require_as_acquired(facts: AcquisitionFacts) -> None:
+    """Refuse a scan that distcorr has corrected already.
+
+    There is no override: the mark comes from distcorr alone, and a second
+    correction moves tissue away from where the first has brought it.
+
+    Raises
+    ------
+    DistcorrError
+        ``already-corrected``, naming the correction.
+    """
+    if facts.corrected_by.known:
+        raise DistcorrError(
+            Code.ALREADY_CORRECTED,
+            "distcorr has corrected the scan already",
+            f"{facts.description}: correction {facts.corrected_by}".removeprefix(": "),
         )
 
 

@@ -7,7 +7,7 @@ import SimpleITK as sitk  # noqa: N813 - its customary name
 from hypothesis import HealthCheck, given, settings
 
 from distcorr.errors import Code, DistcorrError
-from distcorr.images import SUFFIXES, read_volume, write_volume
+from distcorr.images import SUFFIXES, corrected_by, read_volume, write_volume
 from distcorr.space import Grid, Volume
 from tests.strategies import grids
 
@@ -95,3 +95,24 @@ def test_unwritable_folder(tmp_path):
     with pytest.raises(DistcorrError) as refusal:
         write_volume(volume(), tmp_path / "file" / "v.nrrd")
     assert refusal.value.code is Code.OUTPUT_UNWRITABLE
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_mark_of_a_corrected_volume_stands_in_the_header(suffix, tmp_path):
+    path = tmp_path / f"v{suffix}"
+    write_volume(volume(), path, correction="c" * 64)
+    assert corrected_by(path).value == "c" * 64
+    np.testing.assert_array_equal(read_volume(path).array, volume().array)
+    if suffix != ".nrrd":
+        assert nib.load(path).header["descrip"].item().decode() == f"distcorr {'c' * 64}"
+    write_volume(volume(), path, overwrite=True)
+    assert not corrected_by(path).known
+
+
+def test_other_remarks_and_unreadable_files_are_no_mark(tmp_path):
+    header = nib.Nifti1Image(np.zeros((2, 2, 2), np.int16), np.eye(4))
+    header.header["descrip"] = b"FSL5.0"
+    nib.save(header, tmp_path / "v.nii")
+    (tmp_path / "broken.nrrd").write_bytes(b"NRRD0004\n\n")
+    for name in ("v.nii", "broken.nrrd", "absent.nrrd"):
+        assert not corrected_by(tmp_path / name).known

@@ -8,7 +8,7 @@ from distcorr.acquisition import Acquisition, Scan
 from distcorr.correction import Axis, Correction
 from distcorr.correction.identity import ScannerMatch, match_scanners
 from distcorr.errors import Code, DistcorrError, Finding
-from distcorr.facts import VendorState
+from distcorr.facts import VendorState, require_as_acquired
 
 _ALREADY_TRUE = {
     VendorState.DIS3D: "the vendor's software has corrected the scan in three dimensions",
@@ -41,9 +41,11 @@ def require_applicable(
     Raises
     ------
     DistcorrError
-        ``nothing-to-correct``, ``wrong-scanner``, ``component-unseen``, or as
+        ``already-corrected``, ``nothing-to-correct``, ``wrong-scanner``,
+        ``component-unseen``, or as
         :meth:`distcorr.acquisition.Acquisition.from_facts` where a fact is unknown.
     """
+    require_as_acquired(scan.facts)
     state = scan.facts.state
     if state.value in _ALREADY_TRUE:
         raise DistcorrError(

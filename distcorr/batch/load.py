@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from distcorr.acquisition import Scan
-from distcorr.dicom import load_series
+from distcorr.dicom import Series, load_series
 from distcorr.errors import Code, DistcorrError, Finding, in_order_of_harm
-from distcorr.facts import AcquisitionFacts, VendorState
-from distcorr.images import SUFFIXES, read_volume
+from distcorr.facts import AcquisitionFacts, Fact, VendorState, require_as_acquired
+from distcorr.images import SUFFIXES, corrected_by, read_volume, suffix_of
 from distcorr.space import PatientPosition, Volume
 
 KNOWN_ANYWAY = frozenset({Code.RESIDUAL_DISTORTION})
@@ -80,11 +81,14 @@ class LoadedScan:
         Of its content, see :func:`content_sha256`.
     findings : tuple of Finding
         The most harmful first.
+    series : Series, optional
+        The DICOM series that it was loaded from.
     """
 
     scan: Scan
     sha256: str
     findings: tuple[Finding, ...]
+    series: Series | None = None
 
 
 def load_scan(path: Path, statement: Statement, part: str | None = None) -> LoadedScan:
@@ -108,28 +112,31 @@ def load_scan(path: Path, statement: Statement, part: str | None = None) -> Load
     Raises
     ------
     DistcorrError
-        As the readers do; ``state-unknown`` or ``patient-position-unknown`` if
-        an image file comes without the facts.
+        As the readers do; ``already-corrected``, ``state-unknown`` or
+        ``patient-position-unknown`` if an image file comes without the facts.
     """
     path = Path(path)
     doubts: tuple[Finding, ...] = ()
+    series: Series | None = None
     if path.name.lower().endswith(SUFFIXES) and not path.is_dir():
         volume, facts, findings = _load_image(path, statement)
     else:
-        loaded = load_series(path, part)
-        volume, findings = loaded.volume, loaded.series.findings
-        facts = statement.applied_to(loaded.series.facts)
-        doubts = statement.contradictions(loaded.series.facts)
+        volume, series = load_series(path, part)
+        findings = series.findings
+        facts = statement.applied_to(series.facts)
+        doubts = statement.contradictions(series.facts)
     pointless = statement.answers | KNOWN_ANYWAY
     left = [finding for finding in findings if finding.code not in pointless]
     ordered = in_order_of_harm((*left, *doubts))
-    return LoadedScan(Scan(volume, facts), content_sha256(volume), ordered)
+    return LoadedScan(Scan(volume, facts), content_sha256(volume), ordered, series)
 
 
 def _load_image(
     path: Path, statement: Statement
 ) -> tuple[Volume, AcquisitionFacts, tuple[Finding, ...]]:
+    mark = _mark_of(path)
     if statement.state is None:
+        require_as_acquired(AcquisitionFacts(description=path.name, corrected_by=mark))
         raise DistcorrError(
             Code.STATE_UNKNOWN,
             "an image file does not say whether the vendor corrected the distortion",
@@ -148,7 +155,25 @@ def _load_image(
         "an image file does not hold the place of the isocentre; the origin was taken for it",
         str(path),
     )
-    return volume, statement.applied_to(origin), (doubt,)
+    facts = replace(statement.applied_to(origin), corrected_by=mark)
+    return volume, facts, (doubt,)
+
+
+def _mark_of(path: Path) -> Fact[str]:
+    """Find the mark of a corrected volume: in its header, else in the record beside it.
+
+    Tools that rewrite a file seldom keep the remark in its header, and often its name.
+    """
+    mark = corrected_by(path)
+    record = path.with_name(path.name[: -len(suffix_of(path))] + ".json")
+    if mark.known or not record.is_file():
+        return mark
+    try:
+        told = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return Fact()  # somebody else's file
+    identifier = told.get("correction_sha256") if isinstance(told, dict) else None
+    return Fact(identifier, record.name) if isinstance(identifier, str) else Fact()
 
 
 def content_sha256(volume: Volume) -> str:

@@ -31,9 +31,14 @@ class FormatName(StrEnum):
 
     NRRD = "nrrd"
     NIFTI = "nifti"
+    DICOM = "dicom"
 
 
-_FORMATS = {FormatName.NRRD: ImageFormat.NRRD, FormatName.NIFTI: ImageFormat.NIFTI}
+_FORMATS = {
+    FormatName.NRRD: ImageFormat.NRRD,
+    FormatName.NIFTI: ImageFormat.NIFTI,
+    FormatName.DICOM: ImageFormat.DICOM,
+}
 
 
 def apply(

@@ -25,7 +25,8 @@ def convert(
     suffix_of(out)
     refuse_existing(out, overwrite=overwrite)
     loaded = load_series(series, part)
-    write_volume(loaded.volume, out, overwrite=overwrite)
+    mark = loaded.series.facts.corrected_by.value
+    write_volume(loaded.volume, out, overwrite=overwrite, correction=mark)
     for finding in loaded.series.findings:
         typer.echo(f"{finding.severity.name.lower()}{finding}", err=True)
     typer.echo(f"{out}: {loaded.volume.grid!r}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pydicom.dataset import Dataset
 
 from distcorr.dicom import tags
+from distcorr.dicom.derivation import corrected_by
 from distcorr.dicom.header import Frame
 from distcorr.dicom.read import read_dataset
 from distcorr.dicom.vendors import (
@@ -58,6 +59,9 @@ def read_facts(frame: Frame, description: str) -> FactsRead:
         sources = private_sources(ds, groups)
         maker = maker_of(tags.text(ds, "Manufacturer"))
         state, state_findings = _state(maker, sources, frame)
+        mark = corrected_by(ds, groups)
+        if mark.known:
+            state_findings = ()  # it is known what was corrected
         position, position_findings = _patient_position(ds, frame)
         isocentre, isocentre_findings = _isocentre(maker, sources, position.value, frame)
         facts = AcquisitionFacts(
@@ -70,6 +74,7 @@ def read_facts(frame: Frame, description: str) -> FactsRead:
             scanner=_scanner(ds),
             frame_of_reference=frame.labels.frame_of_reference,
             description=description,
+            corrected_by=mark,
         )
     return FactsRead(facts, (*state_findings, *position_findings, *isocentre_findings))
 

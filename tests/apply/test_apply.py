@@ -268,6 +268,8 @@ def test_a_grid_far_away_shows_nothing() -> None:
 REFUSED: list[tuple[AcquisitionFacts, Code]] = [
     (facts(VendorState.DIS3D), Code.NOTHING_TO_CORRECT),
     (facts(VendorState.TRUSTED, None), Code.NOTHING_TO_CORRECT),
+    (replace(facts(), corrected_by=Fact("c" * 64, "test")), Code.ALREADY_CORRECTED),
+    (replace(facts(None), corrected_by=Fact("c" * 64, "test")), Code.ALREADY_CORRECTED),
     (facts(None), Code.STATE_UNKNOWN),
     (facts(position=None), Code.POSITION_UNKNOWN),
     (replace(facts(), isocentre_lps=Fact()), Code.ISOCENTRE_UNKNOWN),
@@ -283,6 +285,15 @@ def test_refusals(known: AcquisitionFacts, code: Code) -> None:
     with pytest.raises(DistcorrError) as refusal:
         apply_correction(scan_of(np.zeros(grid.shape), grid, known), CORRECTION)
     assert refusal.value.code is code
+
+
+def test_no_reason_forces_a_second_correction() -> None:
+    known = replace(facts(), corrected_by=Fact("c" * 64, "ImageType (0008,0008)"))
+    scan = scan_of(np.zeros((4, 4, 4)), coronal_grid((4, 4, 4)), known)
+    with pytest.raises(DistcorrError) as refusal:
+        apply_correction(scan, CORRECTION, ApplyOptions(force_reason="the mark is wrong"))
+    assert refusal.value.code is Code.ALREADY_CORRECTED
+    assert f"{'c' * 64} (ImageType (0008,0008))" in str(refusal.value)
 
 
 ACCEPTED: list[Callable[[Scanner], Scanner]] = [

@@ -10,6 +10,7 @@ import pytest
 
 from distcorr.batch import Statement, content_sha256, load_references, load_scan, read_cohort
 from distcorr.correction import InputRole
+from distcorr.dicom import Derivation, load_series, write_derived_series
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import Plane, Scanner, VendorState
 from distcorr.images import write_volume
@@ -200,3 +201,39 @@ def test_a_real_pair(tmp_path: Path, data: Path) -> None:
     codes = {finding.code for finding in reference.findings}
     assert Code.FRAME_OF_REFERENCE_DIFFERS not in codes
     assert Code.STATE_UNKNOWN not in codes
+
+
+def corrected(folder: Path, out: Path) -> Path:
+    loaded, series = load_series(folder)
+    about = Derivation("c" * 64, "1" * 64, "0.1.0", (), 1.0, 0.0)
+    write_derived_series(series, loaded, about, out)
+    return out
+
+
+@pytest.mark.parametrize("stated", ["", 'coronal_state = "ND"', 'coronal_state = "DIS2D"'])
+def test_a_corrected_scan_is_no_reference(tmp_path: Path, stated: str) -> None:
+    write_pair(tmp_path)
+    corrected(tmp_path / "cor", tmp_path / "done")
+    with pytest.raises(DistcorrError) as refusal:
+        cohort_of(tmp_path, f'id = "r1"\naxial = "ax"\ncoronal = "done"\n{stated}')
+    assert refusal.value.code is Code.ALREADY_CORRECTED
+    assert "c" * 64 in str(refusal.value)
+
+
+def test_a_corrected_scan_may_be_declared_trusted(tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    write_dicom(tmp_path / "nd", AXIAL, seed=5)
+    corrected(tmp_path / "nd", tmp_path / "done")
+    pair = 'id = "r1"\naxial = "done"\ncoronal = "cor"\naxial_state = "trusted"'
+    [reference] = cohort_of(tmp_path, pair)
+    assert reference.inputs[0].state is VendorState.TRUSTED
+
+
+def test_a_record_of_somebody_else_is_no_mark(tmp_path: Path) -> None:
+    path = write_image(tmp_path / "v.nrrd", CORONAL)
+    for text in ("{}", "[1]", "not JSON", '{"correction_sha256": 7}'):
+        path.with_suffix(".json").write_text(text)
+        assert not load_scan(path, ALL).scan.facts.corrected_by.known
+    path.with_suffix(".json").write_text('{"correction_sha256": "abc"}')
+    mark = load_scan(path, ALL).scan.facts.corrected_by
+    assert (mark.value, mark.source) == ("abc", "v.json")
