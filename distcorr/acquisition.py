@@ -14,12 +14,20 @@ DIS3D and trusted scans, whose solution is s = r. One equation serves all.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from distcorr.errors import Code, DistcorrError
-from distcorr.facts import AcquisitionFacts, Plane, VendorState, nearest_plane
+from distcorr.facts import (
+    UNKNOWN_SOURCE,
+    AcquisitionFacts,
+    Fact,
+    Plane,
+    VendorState,
+    nearest_plane,
+)
 from distcorr.field import ScannerField
 from distcorr.field.implicit import map_jacobian, solve_map
 from distcorr.space import Volume, transform_points, transform_vectors
@@ -55,22 +63,20 @@ class Acquisition:
             ``state-unknown``, ``patient-position-unknown`` or
             ``isocentre-unknown`` if the fact that is needed is unknown.
         """
-        where = facts.description
-        if facts.state.value is None:
-            raise DistcorrError(
-                Code.STATE_UNKNOWN, "the vendor's distortion correction is unknown", where
-            )
-        if facts.patient_position.value is None:
-            raise DistcorrError(Code.POSITION_UNKNOWN, "the patient position is unknown", where)
-        T = facts.T_scanner_patient()
-        if T is None:
-            raise DistcorrError(
-                Code.ISOCENTRE_UNKNOWN,
-                "the place of the isocentre is unknown",
-                where,
-                "state isocentre_lps = [x, y, z], its place in patient coordinates in mm",
-            )
-        return cls(facts.state.value, T, np.array(normal_lps, dtype=np.float64))
+        missing: tuple[tuple[Code, str, Fact[Any]], ...] = (
+            (Code.STATE_UNKNOWN, "the vendor's distortion correction", facts.state),
+            (Code.POSITION_UNKNOWN, "the patient position", facts.patient_position),
+            (Code.ISOCENTRE_UNKNOWN, "the place of the isocentre", facts.isocentre_lps),
+        )
+        for code, name, fact in missing:
+            if not fact.known:
+                why = "" if fact.source == UNKNOWN_SOURCE else fact.source
+                evidence = ": ".join(part for part in (facts.description, why) if part)
+                raise DistcorrError(code, f"{name} is unknown", evidence)
+        state, T = facts.state.value, facts.T_scanner_patient()
+        assert state is not None  # refused above, both
+        assert T is not None
+        return cls(state, T, np.array(normal_lps, dtype=np.float64))
 
     @property
     def normal_scanner(self) -> Array:

@@ -54,7 +54,8 @@ class Fact(Generic[T]):
     value : T or None
         None means unknown.
     source : str
-        Tag, manifest key or rule, for example ``"ImageType (0008,0008)"``.
+        Tag, manifest key or rule, for example ``"ImageType (0008,0008)"``; of an
+        unknown value, why it is unknown.
     """
 
     value: T | None = None

@@ -42,7 +42,7 @@ def field(
     TransformFormat.of(out)
     refuse_existing(out, overwrite=overwrite)
     learned = Correction.load(correction)
-    loaded = load_scan(series, statement_of(state, position, isocentre), part)
+    loaded = load_scan(series, statement_of(state, position, isocentre, force), part)
     doubts = require_applicable(loaded.scan, learned, force)
     grid = loaded.scan.volume.grid
     inexact = write_transform(out, learned, loaded.scan.acquisition, grid, overwrite=overwrite)
