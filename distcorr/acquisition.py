@@ -57,6 +57,13 @@ class Acquisition:
     def from_facts(cls, facts: AcquisitionFacts, normal_lps: Array) -> Acquisition:
         """Build the map from a scan's facts.
 
+        Parameters
+        ----------
+        facts : AcquisitionFacts
+        normal_lps : ndarray, shape (3,)
+            Normal of the volume's slices in patient LPS, which holds where the
+            facts do not know that of the slices as acquired.
+
         Raises
         ------
         DistcorrError
@@ -76,7 +83,9 @@ class Acquisition:
         state, T = facts.state.value, facts.T_scanner_patient()
         assert state is not None  # refused above, both
         assert T is not None
-        return cls(state, T, np.array(normal_lps, dtype=np.float64))
+        acquired = facts.slice_normal_lps.value
+        normal = normal_lps if acquired is None else acquired
+        return cls(state, T, np.array(normal, dtype=np.float64))
 
     @property
     def normal_scanner(self) -> Array:
@@ -187,12 +196,18 @@ class Scan:
     @property
     def plane(self) -> Plane:
         """Anatomical plane of the slices."""
-        return nearest_plane(self.volume.grid.normal_lps)
+        return nearest_plane(self.normal_lps)
+
+    @property
+    def normal_lps(self) -> Array:
+        """Unit normal of the slices as acquired, patient LPS, shape (3,)."""
+        acquired = self.facts.slice_normal_lps.value
+        return self.volume.grid.normal_lps if acquired is None else np.array(acquired)
 
     @property
     def acquisition(self) -> Acquisition:
         """The scan's map; raises DistcorrError if a needed fact is unknown."""
-        return Acquisition.from_facts(self.facts, self.volume.grid.normal_lps)
+        return Acquisition.from_facts(self.facts, self.normal_lps)
 
     def __repr__(self) -> str:
         return (

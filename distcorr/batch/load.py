@@ -8,27 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from distcorr.acquisition import Scan
 from distcorr.batch.sidecar import read_sidecar, sidecar_path
 from distcorr.dicom import load_series
-from distcorr.errors import Code, DistcorrError, Finding, in_order_of_harm
+from distcorr.errors import Code, Finding, in_order_of_harm
 from distcorr.facts import AcquisitionFacts, Fact, VendorState
 from distcorr.images import SUFFIXES, read_volume
 from distcorr.space import PatientPosition, Volume
-
-Array = NDArray[np.float64]
 
 KNOWN_ANYWAY = frozenset({Code.RESIDUAL_DISTORTION})
 """Findings that are the very reason why scans are loaded here: to learn or to correct."""
 
 ISOCENTRE_TOLERANCE_MM = 1.0
 """Distance up to which a stated isocentre is the recorded one: scanners record whole mm."""
-
-NORMAL_TOLERANCE_DEG = 1.0
-"""Angle up to which two slice normals are one: headers round, and to 1 degree the
-in-plane correction of a vendor stays where it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +125,6 @@ class _Read:
     facts: AcquisitionFacts
     findings: tuple[Finding, ...]
     where: str
-    acquired_normal_lps: Array | None = None
 
 
 def load_scan(path: Path, statement: Statement, part: str | None = None) -> LoadedScan:
@@ -158,8 +150,7 @@ def load_scan(path: Path, statement: Statement, part: str | None = None) -> Load
     Raises
     ------
     DistcorrError
-        As the readers do; ``sidecar-invalid`` also if the slices of a volume are
-        not those that its sidecar describes.
+        As the readers do.
     """
     path = Path(path)
     if path.name.lower().endswith(SUFFIXES) and not path.is_dir():
@@ -168,7 +159,6 @@ def load_scan(path: Path, statement: Statement, part: str | None = None) -> Load
         loaded = load_series(path, part)
         read = _Read(loaded.volume, loaded.series.facts, tuple(loaded.series.findings), "header")
     facts = statement.applied_to(read.facts)
-    _require_acquired_slices(path, facts, read)
     pointless = statement.answers | KNOWN_ANYWAY
     left = tuple(finding for finding in read.findings if finding.code not in pointless)
     doubts = statement.contradictions(read.facts, read.where)
@@ -194,7 +184,7 @@ def _read_image(path: Path) -> _Read:
     )
     if sidecar is None:
         return _Read(volume, facts, findings, "file")
-    return _Read(volume, facts, (*findings, *sidecar.findings), "sidecar", sidecar.normal_lps)
+    return _Read(volume, facts, (*findings, *sidecar.findings), "sidecar")
 
 
 def _needed(facts: AcquisitionFacts) -> tuple[tuple[Code, str, Fact[Any]], ...]:
@@ -203,27 +193,6 @@ def _needed(facts: AcquisitionFacts) -> tuple[tuple[Code, str, Fact[Any]], ...]:
         (Code.POSITION_UNKNOWN, "the patient position", facts.patient_position),
         (Code.ISOCENTRE_UNKNOWN, "the place of the isocentre", facts.isocentre_lps),
     )
-
-
-def _require_acquired_slices(path: Path, facts: AcquisitionFacts, read: _Read) -> None:
-    """Refuse a resampled volume where the map depends on the slices as acquired."""
-    acquired = read.acquired_normal_lps
-    if acquired is None or facts.state.value is not VendorState.DIS2D:
-        return
-    normal = read.volume.grid.normal_lps
-    angle = float(np.degrees(np.arccos(min(1.0, abs(float(acquired @ normal))))))
-    if angle > NORMAL_TOLERANCE_DEG:
-        raise DistcorrError(
-            Code.SIDECAR_INVALID,
-            "the volume's slices are not those that its sidecar describes",
-            f"{path}: normal LPS ({_triple(normal)}), ImageOrientationPatientDICOM gives "
-            f"({_triple(acquired)}), {angle:.1f} degrees apart",
-            "give the volume as it was acquired, not rotated or resampled",
-        )
-
-
-def _triple(values: Array) -> str:
-    return ", ".join(f"{value + 0.0:.3f}" for value in values)
 
 
 def _assume(

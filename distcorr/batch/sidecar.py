@@ -16,12 +16,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from distcorr import __version__
@@ -34,6 +33,9 @@ from distcorr.space import Grid, PatientPosition
 
 MAX_SIDECAR_BYTES = 4 << 20
 """dcm2niix writes some 10 kB, 1 MB for thousands of volumes; more is another file."""
+
+COSINE_TOLERANCE = 1e-2
+"""Departure of |row x column| from 1 up to which two rounded directions are orthonormal."""
 
 OWN = "distcorr"
 """Name of the object that holds what BIDS has no key for."""
@@ -78,14 +80,11 @@ class Sidecar:
         What it does not say is unknown and says why.
     findings : tuple of Finding
         Doubts about what it says.
-    normal_lps : ndarray, shape (3,), or None
-        Unit normal of the acquired slices, patient LPS, if it says so.
     """
 
     path: Path
     facts: AcquisitionFacts
     findings: tuple[Finding, ...]
-    normal_lps: NDArray[np.float64] | None
 
 
 def sidecar_path(volume: Path) -> Path:
@@ -128,7 +127,7 @@ def read_sidecar(volume: Path) -> Sidecar | None:
         doubts = ()
     doubts += tuple(Finding(one.code, one.what, one.evidence) for one in own.doubts)
     doubts += _contradictions(facts, stated)
-    return Sidecar(path, stated, doubts, _normal(bids, path))
+    return Sidecar(path, replace(stated, slice_normal_lps=_normal(bids, path)), doubts)
 
 
 def write_sidecar(
@@ -146,7 +145,7 @@ def write_sidecar(
     path : Path
         Of the sidecar, as :func:`sidecar_path` names it.
     grid : Grid
-        Of the volume; its third axis is the normal of the acquired slices.
+        Of the volume; its third axis is the normal of the slices as acquired.
     facts : AcquisitionFacts
         Neither description nor identifiers of the scan are written.
     findings : iterable of Finding
@@ -259,15 +258,19 @@ def _contradictions(bids: AcquisitionFacts, stated: AcquisitionFacts) -> tuple[F
     )
 
 
-def _normal(bids: BidsKeys, path: Path) -> NDArray[np.float64] | None:
+def _normal(bids: BidsKeys, path: Path) -> Fact[tuple[float, float, float]]:
     if bids.ImageOrientationPatientDICOM is None:
-        return None
+        return Fact()
     row, column = np.array(bids.ImageOrientationPatientDICOM).reshape(2, 3)
-    normal = np.asarray(np.cross(row, column), dtype=np.float64)
+    normal = np.cross(row, column)
     length = float(np.linalg.norm(normal))
-    if length < 0.5:
-        raise _invalid(path, "ImageOrientationPatientDICOM holds no two directions")
-    return normal / length
+    if abs(length - 1.0) > COSINE_TOLERANCE:
+        raise _invalid(
+            path, f"ImageOrientationPatientDICOM is {bids.ImageOrientationPatientDICOM}, "
+            "which are no two directions at a right angle"
+        )  # fmt: skip
+    x, y, z = (float(value) for value in normal / length)
+    return Fact((x, y, z), "ImageOrientationPatientDICOM of the sidecar")
 
 
 def _explained(error: Any, inside: str) -> str:

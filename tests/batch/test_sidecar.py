@@ -15,9 +15,9 @@ from distcorr.batch import Statement, load_scan
 from distcorr.batch.sidecar import MAX_SIDECAR_BYTES, read_sidecar, sidecar_path, write_sidecar
 from distcorr.correction.identity import ScannerMatch, match_scanners
 from distcorr.errors import Code, DistcorrError, Finding
-from distcorr.facts import AcquisitionFacts, VendorState
+from distcorr.facts import AcquisitionFacts, Plane, VendorState
 from distcorr.images import read_volume, write_volume
-from distcorr.space import PatientPosition
+from distcorr.space import PatientPosition, transform_points
 from tests.batch.examples import CORONAL, volume, write_dicom, write_image
 from tests.cli.running import run
 from tests.correction.examples import SCANNER, correction_of, example_field
@@ -144,7 +144,7 @@ MALFORMED: list[tuple[object, str]] = [
     ({"MagneticFieldStrength": "3"}, "MagneticFieldStrength"),
     ({"MagneticFieldStrength": -1}, "MagneticFieldStrength"),
     ({"ImageType": 3}, "ImageType"),
-    ({"ImageOrientationPatientDICOM": [0, 0, 0, 0, 0, 0]}, "no two directions"),
+    ({"ImageOrientationPatientDICOM": [0, 0, 0, 0, 0, 0]}, "no two directions at a right"),
     ({"distcorr": {"state": "ND2"}}, "distcorr.state"),
     ({"distcorr": {"isocenter_lps": [0, 0, 0]}}, "distcorr.isocenter_lps"),
     ({"distcorr": {"isocentre_lps": [0, 0, "0"]}}, "distcorr.isocentre_lps.2"),
@@ -172,12 +172,12 @@ def test_bytes_that_are_no_text_and_large_files_are_refused(tmp_path: Path) -> N
         load_scan(path, NOTHING)
 
 
-def test_a_resampled_volume_is_refused_where_the_slices_matter(tmp_path: Path) -> None:
+def test_the_slices_as_acquired_count_not_the_axes_of_the_file(tmp_path: Path) -> None:
     axial = {**DCM2NIIX, "ImageOrientationPatientDICOM": [1, 0, 0, 0, 1, 0]}
-    path = beside(tmp_path, axial)
-    assert load_scan(path, NOTHING).scan.facts.state.value is VendorState.ND
-    with pytest.raises(DistcorrError, match=r"90\.0 degrees apart"):
-        load_scan(path, Statement("test", VendorState.DIS2D))
+    scan = load_scan(beside(tmp_path, axial), Statement("test", VendorState.DIS2D)).scan
+    np.testing.assert_allclose(scan.volume.grid.normal_lps, [0, 1, 0])
+    np.testing.assert_allclose(scan.acquisition.normal_lps, [0, 0, 1])
+    assert scan.plane is Plane.AXIAL
 
 
 def test_writing_and_reading_again(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_writing_and_reading_again(tmp_path: Path) -> None:
     assert values(sidecar.facts) == values(facts)
     assert sidecar.facts.state.source == "ImageType (0008,0008), by the sidecar"
     assert match_scanners(sidecar.facts.scanner, SCANNER) is ScannerMatch.SAME
-    np.testing.assert_allclose(sidecar.normal_lps, grid.normal_lps)
+    np.testing.assert_allclose(sidecar.facts.slice_normal_lps.value, grid.normal_lps)
     assert b"SURNAME" not in first
     write_sidecar(tmp_path / "v.json", grid, facts, (), overwrite=True)
     assert (tmp_path / "v.json").read_bytes() == first
@@ -317,6 +317,8 @@ def test_dcm2niix_then_apply_is_apply(
         done = run("apply", correction, source, "-o", tmp_path / folder, *place)
         assert done.returncode == 0, done.stderr
     one, two = (read_volume(tmp_path / folder / "sub1_corrected.nrrd") for folder in "ab")
-    # dcm2niix counts rows from the other edge: the same voxels in another order.
-    flipped = two.array[:, ::-1]
-    assert np.abs(one.array.astype(int) - flipped.astype(int)).max() <= 1
+    # dcm2niix turns the axes of a 3D acquisition: the same voxels in another order.
+    assert not one.grid.same_as(two.grid, 1.0)
+    index = np.rint(transform_points(two.grid.T_index_lps, one.grid.points_lps())).astype(int)
+    i, j, k = np.moveaxis(index, -1, 0)
+    assert np.abs(one.array.astype(int) - two.array[k, j, i].astype(int)).max() <= 1
