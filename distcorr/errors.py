@@ -75,6 +75,7 @@ class Code(StrEnum):
     NOT_CONVERGED = "not-converged"
     FOLDING = "folding"
     SCANNERS_DIFFER = "scanners-differ"
+    SEVERAL_SCANNERS = "several-scanners"
     TOO_FEW_REFERENCES = "too-few-references"
     # storing and applying
     CORRECTION_INVALID = "correction-invalid"
@@ -318,6 +319,11 @@ REGISTRY: dict[Code, Entry] = {
         Severity.REFUSAL,
         "the references come from different scanners",
         "learn one correction for each scanner",
+    ),
+    Code.SEVERAL_SCANNERS: Entry(
+        Severity.REFUSAL,
+        "the scans come from several scanners where one has to be chosen",
+        "choose one with --scanner SERIAL (the model, where there is no serial number)",
     ),
     Code.TOO_FEW_REFERENCES: Entry(
         Severity.REFUSAL,
