@@ -17,7 +17,7 @@ from distcorr.batch.survey import (
 from distcorr.batch.survey_pairs import Pair, pairs_of
 from distcorr.batch.survey_scanners import Machine, choose_machine, machines_of
 from distcorr.dicom import SearchResult, Series, find_series
-from distcorr.facts import VendorState
+from distcorr.facts import Plane, VendorState
 
 Progress = Callable[[int, int], None]
 
@@ -192,6 +192,8 @@ def _to_correct(
         elif one.reach_mm < MIN_REACH_MM and one.series.facts.isocentre_lps.known:
             evidence = f"it reaches {one.reach_mm:.0f} mm from the isocentre"
             reason = LeftOut.SMALL, f"{evidence}, where distortions stay near 1 mm"
+        elif one.state is None and one.plane is not Plane.CORONAL:
+            reason = LeftOut.STATE_UNKNOWN, "nobody knows whether it needs anything"
         elif twin is not None:
             reason = (
                 LeftOut.DUPLICATE,
@@ -227,8 +229,11 @@ def _named(
     made = []
     for number, subject in enumerate(subjects, start=1):
         own = [one for one in scans if (one.series.patient_key, one.series.study_uid) == subject]
-        for count, one in enumerate(own, start=1):
-            name = f"sub{number:0{width}d}" + (f"_{one.plane}{count}" if len(own) > 1 else "")
+        for one in own:
+            alike = [other for other in own if other.plane is one.plane]
+            name = f"sub{number:0{width}d}"
+            name += f"_{one.plane}" if len(own) > len(alike) else ""
+            name += f"_{alike.index(one) + 1}" if len(alike) > 1 else ""
             made.append(ProposedScan(name, one, of_session.get(one.series.study_uid, "")))
     return tuple(made)
 
@@ -299,16 +304,18 @@ def target_of(series: Series) -> Path:
 
 def _relative(target: Path, folder: Path) -> str:
     """Write a path as a manifest in ``folder`` does."""
-    real = os.path.realpath(target)
+    real, home = os.path.realpath(target), Path(os.path.realpath(folder))
     try:
-        written = Path(os.path.relpath(real, os.path.realpath(folder))).as_posix()
+        written = Path(os.path.relpath(real, home)).as_posix()
     except ValueError:  # another drive
         written = Path(real).as_posix()
+    if written.startswith("~"):  # a manifest takes that for somebody's home
+        written = f"../{home.name}/{written}"
     try:
         written.encode("utf-8")
     except UnicodeEncodeError:
         raise _UnnameableError("its path is no valid Unicode; rename it") from None
-    return f"./{written}" if written.startswith("~") else written
+    return written
 
 
 def needs(scan: Candidate) -> tuple[str, ...]:

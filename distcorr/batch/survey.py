@@ -37,6 +37,7 @@ class LeftOut(StrEnum):
     DUPLICATE = "another reconstruction"
     OTHER_SCANNER = "other scanner"
     NEEDS_NOTHING = "needs nothing"
+    STATE_UNKNOWN = "unknown vendor state"
     SMALL = "small field of view"
     UNNAMEABLE = "can't be named"
 
