@@ -181,12 +181,14 @@ def _to_correct(
     """Choose the scans that need a correction, and say why others do not."""
     chosen: list[Candidate] = []
     rest: list[Omission] = []
+    taken: dict[tuple[str, str, float | None], list[Candidate]] = {}
     paired = {id(scan.series) for one in references for scan in one.pair.scans}
     everything = {name for one in references for name in one.pair.shown} >= {"D_x", "D_y", "D_z"}
     # Of two reconstructions of one acquisition ND is interpolated once less, but needs all of D.
     first = VendorState.ND if everything else VendorState.DIS2D
     for one in sorted(volumes, key=lambda one: one.state is not first):
-        twin = next((other for other in chosen if _one_acquisition(one, other)), None)
+        key = (one.series.study_uid, one.protocol.acquired, one.protocol.echo_time_ms)
+        twin = next((other for other in taken.get(key, ()) if _twins(one, other)), None)
         if one.shows_truth:
             reason = LeftOut.NEEDS_NOTHING, f"{one.state} by {one.series.facts.state.source}"
         elif one.reach_mm < MIN_REACH_MM and one.series.facts.isocentre_lps.known:
@@ -201,6 +203,7 @@ def _to_correct(
             )
         else:
             chosen.append(one)
+            taken.setdefault(key, []).append(one)
             continue
         if id(one.series) not in paired:
             rest.append(Omission(one.series, *reason))
@@ -209,33 +212,31 @@ def _to_correct(
     return _named(chosen, references), rest
 
 
-def _one_acquisition(a: Candidate, b: Candidate) -> bool:
-    return (
-        a.series.study_uid == b.series.study_uid
-        and a.protocol.acquired == b.protocol.acquired != ""
-        and a.protocol.echo_time_ms == b.protocol.echo_time_ms
-        and a.state is not b.state
-        and same_grid(a.grid, b.grid)
-    )
+def _twins(a: Candidate, b: Candidate) -> bool:
+    """Whether two volumes of one time and echo are reconstructions of one acquisition."""
+    return a.protocol.acquired != "" and a.state is not b.state and same_grid(a.grid, b.grid)
 
 
 def _named(
     scans: Sequence[Candidate], references: Sequence[ProposedReference]
 ) -> tuple[ProposedScan, ...]:
     """Name scans: subjects are numbered as they first appear."""
-    subjects = list(dict.fromkeys((one.series.patient_key, one.series.study_uid) for one in scans))
+    subjects: dict[tuple[str, str], list[Candidate]] = {}
+    for one in scans:
+        subjects.setdefault((one.series.patient_key, one.series.study_uid), []).append(one)
     of_session = {one.pair.coronal.series.study_uid: one.id for one in references}
     width = max(3, len(str(len(subjects))))
-    made = []
-    for number, subject in enumerate(subjects, start=1):
-        own = [one for one in scans if (one.series.patient_key, one.series.study_uid) == subject]
+    names: dict[int, str] = {}
+    for number, own in enumerate(subjects.values(), start=1):
         for one in own:
             alike = [other for other in own if other.plane is one.plane]
             name = f"sub{number:0{width}d}"
             name += f"_{one.plane}" if len(own) > len(alike) else ""
             name += f"_{alike.index(one) + 1}" if len(alike) > 1 else ""
-            made.append(ProposedScan(name, one, of_session.get(one.series.study_uid, "")))
-    return tuple(made)
+            names[id(one)] = name
+    return tuple(
+        ProposedScan(names[id(one)], one, of_session.get(one.series.study_uid, "")) for one in scans
+    )
 
 
 def _locate(

@@ -221,28 +221,21 @@ SAME_PLACE_MM = 0.1
 
 def _without_repeats(candidates: list[Candidate]) -> tuple[list[Candidate], list[Omission]]:
     """Keep one of the volumes of one series on one grid: the first echo, the first time."""
-    kept: list[Candidate] = []
     omissions: list[Omission] = []
-    order = sorted(
-        range(len(candidates)),
-        key=lambda n: (candidates[n].protocol.echo_time_ms or 0.0, n),
-    )
-    chosen: list[int] = []
-    for number in order:
+    chosen: dict[str, list[int]] = {}
+    for number in sorted(
+        range(len(candidates)), key=lambda n: (candidates[n].protocol.echo_time_ms or 0.0, n)
+    ):
         one = candidates[number]
-        same = [
-            other
-            for other in chosen
-            if candidates[other].series.uid == one.series.uid
-            and same_grid(candidates[other].grid, one.grid)
-        ]
-        if same:
-            first = candidates[same[0]].series.part
-            omissions.append(Omission(one.series, LeftOut.REPEAT, f"of the part {first}"))
+        others = chosen.setdefault(one.series.uid, [])
+        first = next((n for n in others if same_grid(candidates[n].grid, one.grid)), None)
+        if first is None:
+            others.append(number)
         else:
-            chosen.append(number)
-    kept = [candidates[number] for number in sorted(chosen)]
-    return kept, omissions
+            evidence = f"of the part {candidates[first].series.part}"
+            omissions.append(Omission(one.series, LeftOut.REPEAT, evidence))
+    kept = sorted(number for numbers in chosen.values() for number in numbers)
+    return [candidates[number] for number in kept], omissions
 
 
 def same_grid(a: Grid, b: Grid) -> bool:

@@ -123,22 +123,22 @@ def pairs_of(volumes: Sequence[Candidate]) -> list[list[Pair]]:
 
 def sessions_of(volumes: Sequence[Candidate]) -> list[list[Candidate]]:
     """Group volumes by subject and session: one study, or one frame of reference."""
-    sessions: list[list[Candidate]] = []
-    for one in volumes:
-        home = [group for group in sessions if any(_together(one, other) for other in group)]
-        merged = [other for group in home for other in group]
-        sessions = [group for group in sessions if not any(group is h for h in home)]
-        sessions.append([*merged, one])
+    session_of: dict[tuple[str, str], int] = {}
+    sessions: dict[int, list[Candidate]] = {}
+    for number, one in enumerate(volumes):
+        patient, frame = one.series.patient_key, one.series.facts.frame_of_reference
+        keys = [(patient, name) for name in (one.series.study_uid, frame) if name]
+        joined = sorted({session_of[key] for key in keys if key in session_of})
+        home = joined[0] if joined else number
+        for other in joined[1:]:
+            sessions[home] += sessions.pop(other)
+            session_of = {key: home if n == other else n for key, n in session_of.items()}
+        sessions.setdefault(home, []).append(one)
+        session_of |= dict.fromkeys(keys, home)
     order = {id(one): number for number, one in enumerate(volumes)}
-    sorted_ = [sorted(group, key=lambda one: order[id(one)]) for group in sessions]
-    return sorted(sorted_, key=lambda group: order[id(group[0])])
-
-
-def _together(a: Candidate, b: Candidate) -> bool:
-    if a.series.patient_key != b.series.patient_key:
-        return False
-    frames = {one.series.facts.frame_of_reference for one in (a, b)}
-    return a.series.study_uid == b.series.study_uid or (len(frames) == 1 and "" not in frames)
+    return [
+        sorted(session, key=lambda one: order[id(one)]) for _, session in sorted(sessions.items())
+    ]
 
 
 def _stations(axials: Sequence[Candidate]) -> list[tuple[Candidate, ...]]:
