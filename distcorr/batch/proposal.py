@@ -91,7 +91,7 @@ class Proposal:
     omissions : tuple of Omission
         Every other series, in the order of their files.
     locations : dict
-        Of every volume that is named, by ``id``.
+        Of every volume that can be named.
     """
 
     machine: Machine | None
@@ -99,11 +99,11 @@ class Proposal:
     useless: tuple[Pair, ...]
     scans: tuple[ProposedScan, ...]
     omissions: tuple[Omission, ...]
-    locations: dict[int, Location]
+    locations: dict[Series, Location]
 
     def location(self, scan: Candidate) -> Location:
         """Say where a volume of the proposal lies."""
-        return self.locations[id(scan.series)]
+        return self.locations[scan.series]
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -139,14 +139,14 @@ def propose(
     """
     candidates, omissions = survey(found.series, progress)
     locations, lost = _locate(candidates, found, folder)
-    candidates = [one for one in candidates if id(one.series) in locations]
+    candidates = [one for one in candidates if one.series in locations]
     machine = choose_machine(machines_of(candidates), scanner)
     volumes = () if machine is None else machine.volumes
-    ours = {id(one) for one in volumes}
+    ours = set(volumes)
     strangers = [
         Omission(one.series, LeftOut.OTHER_SCANNER, str(one.series.facts.scanner))
         for one in candidates
-        if id(one) not in ours
+        if one not in ours
     ]
     sessions = pairs_of(volumes)
     useful = [pairs for pairs in sessions if not pairs[0].useless]
@@ -155,23 +155,21 @@ def propose(
         for number, pairs in enumerate(useful, start=1)
     )
     scans, rest = _to_correct(volumes, references)
-    order = {id(one): number for number, one in enumerate(found.series)}
+    order = {one: number for number, one in enumerate(found.series)}
     return Proposal(
         machine,
         references,
         tuple(pairs[0] for pairs in sessions if pairs[0].useless),
         scans,
-        tuple(
-            sorted([*omissions, *lost, *strangers, *rest], key=lambda one: order[id(one.series)])
-        ),
+        tuple(sorted([*omissions, *lost, *strangers, *rest], key=lambda one: order[one.series])),
         locations,
     )
 
 
-def _in_one_part(pair: Pair, locations: dict[int, Location]) -> Pair:
+def _in_one_part(pair: Pair, locations: dict[Series, Location]) -> Pair:
     """Keep the stations that one ``axial_part`` of a manifest can name."""
-    part = locations[id(pair.axials[0].series)].part
-    kept = tuple(one for one in pair.axials if locations[id(one.series)].part == part)
+    part = locations[pair.axials[0].series].part
+    kept = tuple(one for one in pair.axials if locations[one.series].part == part)
     return replace(pair, axials=kept)
 
 
@@ -182,7 +180,7 @@ def _to_correct(
     chosen: list[Candidate] = []
     rest: list[Omission] = []
     taken: dict[tuple[str, str, float | None], list[Candidate]] = {}
-    paired = {id(scan.series) for one in references for scan in one.pair.scans}
+    paired = {scan.series for one in references for scan in one.pair.scans}
     everything = {name for one in references for name in one.pair.shown} >= {"D_x", "D_y", "D_z"}
     # Of two reconstructions of one acquisition ND is interpolated once less, but needs all of D.
     first = VendorState.ND if everything else VendorState.DIS2D
@@ -205,10 +203,10 @@ def _to_correct(
             chosen.append(one)
             taken.setdefault(key, []).append(one)
             continue
-        if id(one.series) not in paired:
+        if one.series not in paired:
             rest.append(Omission(one.series, *reason))
-    order = {id(one): number for number, one in enumerate(volumes)}
-    chosen.sort(key=lambda one: order[id(one)])
+    order = {one: number for number, one in enumerate(volumes)}
+    chosen.sort(key=lambda one: order[one])
     return _named(chosen, references), rest
 
 
@@ -226,24 +224,24 @@ def _named(
         subjects.setdefault((one.series.patient_key, one.series.study_uid), []).append(one)
     of_session = {one.pair.coronal.series.study_uid: one.id for one in references}
     width = max(3, len(str(len(subjects))))
-    names: dict[int, str] = {}
+    names: dict[Candidate, str] = {}
     for number, own in enumerate(subjects.values(), start=1):
         for one in own:
             alike = [other for other in own if other.plane is one.plane]
             name = f"sub{number:0{width}d}"
             name += f"_{one.plane}" if len(own) > len(alike) else ""
             name += f"_{alike.index(one) + 1}" if len(alike) > 1 else ""
-            names[id(one)] = name
+            names[one] = name
     return tuple(
-        ProposedScan(names[id(one)], one, of_session.get(one.series.study_uid, "")) for one in scans
+        ProposedScan(names[one], one, of_session.get(one.series.study_uid, "")) for one in scans
     )
 
 
 def _locate(
     candidates: Sequence[Candidate], found: SearchResult, folder: Path
-) -> tuple[dict[int, Location], list[Omission]]:
+) -> tuple[dict[Series, Location], list[Omission]]:
     """Find for each volume the path and part by which it is loaded again."""
-    locations: dict[int, Location] = {}
+    locations: dict[Series, Location] = {}
     lost: list[Omission] = []
     searched: dict[Path, SearchResult] = {}
     crowd = _Crowd(found)
@@ -256,7 +254,7 @@ def _locate(
         except _UnnameableError as reason:
             lost.append(Omission(series, LeftOut.UNNAMEABLE, str(reason)))
         else:
-            locations[id(series)] = Location(written, part)
+            locations[series] = Location(written, part)
     return locations, lost
 
 

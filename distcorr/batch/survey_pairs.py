@@ -135,10 +135,8 @@ def sessions_of(volumes: Sequence[Candidate]) -> list[list[Candidate]]:
             session_of = {key: home if n == other else n for key, n in session_of.items()}
         sessions.setdefault(home, []).append(one)
         session_of |= dict.fromkeys(keys, home)
-    order = {id(one): number for number, one in enumerate(volumes)}
-    return [
-        sorted(session, key=lambda one: order[id(one)]) for _, session in sorted(sessions.items())
-    ]
+    order = {one: number for number, one in enumerate(volumes)}
+    return [sorted(session, key=lambda one: order[one]) for _, session in sorted(sessions.items())]
 
 
 def _stations(axials: Sequence[Candidate]) -> list[tuple[Candidate, ...]]:

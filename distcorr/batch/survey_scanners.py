@@ -50,8 +50,8 @@ def machines_of(candidates: Sequence[Candidate]) -> list[Machine]:
     -------
     list of Machine
         In the order of their first volumes. A volume that does not record its
-        scanner in full joins the only one that it can come from, else a group of
-        its own make.
+        scanner's serial number joins the only one of its model, else a group of its
+        own make.
     """
     groups: list[list[Candidate]] = []
     open_: list[Candidate] = []
@@ -68,7 +68,7 @@ def machines_of(candidates: Sequence[Candidate]) -> list[Machine]:
     for one in open_:
         possible = [
             n for n, group in enumerate(groups[:known])
-            if all(_match(other, one) is not ScannerMatch.DIFFERENT for other in group)
+            if all(_may_be_one(other, one) for other in group)
         ]  # fmt: skip
         if len(possible) != 1:
             possible = [n for n in range(known, len(groups)) if _same_make(groups[n][0], one)]
@@ -78,12 +78,12 @@ def machines_of(candidates: Sequence[Candidate]) -> list[Machine]:
         else:
             groups.append([one])
             unsure.add(len(groups) - 1)
-    order = {id(one): number for number, one in enumerate(candidates)}
+    order = {one: number for number, one in enumerate(candidates)}
     made = [
-        Machine(_fullest(group), tuple(sorted(group, key=lambda one: order[id(one)])), n in unsure)
+        Machine(_fullest(group), tuple(sorted(group, key=lambda one: order[one])), n in unsure)
         for n, group in enumerate(groups)
     ]
-    return sorted(made, key=lambda machine: order[id(machine.volumes[0])])
+    return sorted(made, key=lambda machine: order[machine.volumes[0]])
 
 
 def choose_machine(machines: Sequence[Machine], wanted: str | None) -> Machine | None:
@@ -131,6 +131,12 @@ def choose_machine(machines: Sequence[Machine], wanted: str | None) -> Machine |
 
 def _match(a: Candidate, b: Candidate) -> ScannerMatch:
     return match_scanners(a.series.facts.scanner, b.series.facts.scanner)
+
+
+def _may_be_one(a: Candidate, b: Candidate) -> bool:
+    """Whether two volumes are of one known model, and nothing tells their scanners apart."""
+    models = [one.series.facts.scanner.model for one in (a, b)]
+    return all(models) and _match(a, b) is not ScannerMatch.DIFFERENT
 
 
 def _same_make(a: Candidate, b: Candidate) -> bool:

@@ -33,4 +33,4 @@ def convert(
     write_volume(loaded.volume, out, overwrite=overwrite)
     for finding in found.findings:
         typer.echo(f"{finding.severity.name.lower()}{finding}", err=True)
-    typer.echo(f"{out}: {loaded.volume.grid!r}")
+    typer.echo(f"{out}: {loaded.volume.grid!r}\n{sidecar}")

@@ -260,6 +260,8 @@ def test_scans_without_serial_join_the_only_scanner_they_can_be_of(tmp_path: Pat
     proposal = proposed(tmp_path)
     assert len(proposal.scans) == 2
     assert "do not record their scanner's serial" in as_toml(proposal, tmp_path)
+    write(tmp_path / "sag", SAGITTAL, scanner=Scanner("SIEMENS"), subject="D")
+    assert reasons(proposed(tmp_path)) == {"sag": LeftOut.OTHER_SCANNER}
     write(tmp_path / "twin", scanner=Scanner("SIEMENS", "Prisma", "2", 3.0), subject="C")
     with pytest.raises(DistcorrError, match="3 scanners"):
         proposed(tmp_path)
