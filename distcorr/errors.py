@@ -323,7 +323,7 @@ REGISTRY: dict[Code, Entry] = {
     Code.SEVERAL_SCANNERS: Entry(
         Severity.REFUSAL,
         "the scans come from several scanners where one has to be chosen",
-        "choose one with --scanner SERIAL (the model, where there is no serial number)",
+        "choose one with --scanner: its serial number, its model, or all that is said of it here",
     ),
     Code.TOO_FEW_REFERENCES: Entry(
         Severity.REFUSAL,

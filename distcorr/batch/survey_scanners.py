@@ -29,11 +29,6 @@ class Machine:
     unsure: bool
 
     @property
-    def name(self) -> str:
-        """What chooses it: the serial number, or the model where there is none."""
-        return self.scanner.serial or self.scanner.model or "unknown"
-
-    @property
     def coronals(self) -> int:
         """Number of coronal volumes."""
         return sum(one.plane is Plane.CORONAL for one in self.volumes)
@@ -93,7 +88,7 @@ def choose_machine(machines: Sequence[Machine], wanted: str | None) -> Machine |
     ----------
     machines : sequence of Machine
     wanted : str, optional
-        Serial number or model. Without it, the only scanner that has coronal
+        Serial number, model, or all that a refusal says of it. Without it, the only scanner that has coronal
         volumes is taken, or the only one at all.
 
     Returns
@@ -117,9 +112,17 @@ def choose_machine(machines: Sequence[Machine], wanted: str | None) -> Machine |
         what = f"{len(machines)} scanners made these scans, and a field belongs to one"
     else:
         plain = wanted.strip().casefold()
-        choice = [one for one in machines if one.scanner.serial.casefold() == plain]
-        choice = choice or [one for one in machines if one.name.casefold() == plain]
-        choice = choice or [one for one in machines if one.scanner.model.casefold() == plain]
+        choice = []
+        for names in (
+            [one.scanner.serial for one in machines],
+            [one.scanner.model for one in machines],
+            [str(one.scanner) for one in machines],
+        ):
+            choice = choice or [
+                one
+                for one, name in zip(machines, names, strict=True)
+                if name.casefold() == plain != ""
+            ]
         if len(choice) == 1:
             return choice[0]
         what = f"{wanted!r} names {len(choice) or 'none'} of {len(machines)} scanners"

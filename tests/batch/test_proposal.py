@@ -249,6 +249,9 @@ def test_one_scanner_is_chosen(tmp_path: Path) -> None:
     chosen = proposed(tmp_path, "777")
     assert [one.path for one in read(chosen, tmp_path).scans] == ["cor2", "sag"]
     assert proposed(tmp_path, "prisma").machine is not None
+    named = proposed(tmp_path, str(OTHER)).machine
+    assert named is not None
+    assert named.scanner == OTHER
     with pytest.raises(DistcorrError, match="'9' names none of 2 scanners"):
         proposed(tmp_path, "9")
 
@@ -263,7 +266,7 @@ def test_scans_without_serial_join_the_only_scanner_they_can_be_of(tmp_path: Pat
     write(tmp_path / "sag", SAGITTAL, scanner=Scanner("SIEMENS"), subject="D")
     assert reasons(proposed(tmp_path)) == {"sag": LeftOut.OTHER_SCANNER}
     write(tmp_path / "twin", scanner=Scanner("SIEMENS", "Prisma", "2", 3.0), subject="C")
-    with pytest.raises(DistcorrError, match="3 scanners"):
+    with pytest.raises(DistcorrError, match="4 scanners"):
         proposed(tmp_path)
 
 
@@ -340,7 +343,7 @@ def test_every_series_of_the_test_data_has_its_place(tmp_path: Path, data: Path)
     knee = propose(found, tmp_path, "MAGNETOM_ESSENZA")
     assert knee.shown == ("D_y", "D_z")
     assert "ref01: isocentre_lps" in to_fill_in(knee)
-    with pytest.raises(DistcorrError, match="12 scanners"):
+    with pytest.raises(DistcorrError, match="13 scanners"):
         propose(found, tmp_path, None)
 
 
