@@ -88,8 +88,8 @@ def choose_machine(machines: Sequence[Machine], wanted: str | None) -> Machine |
     ----------
     machines : sequence of Machine
     wanted : str, optional
-        Serial number, model, or all that a refusal says of it. Without it, the only scanner that has coronal
-        volumes is taken, or the only one at all.
+        Serial number, model, or all that a refusal says of it. Without it, the only
+        scanner that has coronal volumes is taken, or the only one at all.
 
     Returns
     -------
