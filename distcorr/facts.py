@@ -58,7 +58,8 @@ class Fact(Generic[T]):
     value : T or None
         None means unknown.
     source : str
-        Tag, manifest key or rule, for example ``"ImageType (0008,0008)"``.
+        Tag, manifest key or rule, for example ``"ImageType (0008,0008)"``; of an
+        unknown value, why it is unknown.
     """
 
     value: T | None = None
@@ -109,6 +110,9 @@ class AcquisitionFacts:
         source says otherwise.
     bandwidth_per_pixel_hz : Fact of float
         Along the readout.
+    slice_normal_lps : Fact of tuple of float
+        Unit normal of the slices as acquired, where a file's grid may have other
+        axes: converters turn and resample. Unknown where the third axis is it.
     scanner : Scanner
     frame_of_reference : str
         FrameOfReferenceUID, empty if unknown.
@@ -125,6 +129,7 @@ class AcquisitionFacts:
     dimension: Fact[AcquisitionDimension] = field(default_factory=Fact)
     phase_encode_lps: Fact[tuple[float, float, float]] = field(default_factory=Fact)
     bandwidth_per_pixel_hz: Fact[float] = field(default_factory=Fact)
+    slice_normal_lps: Fact[tuple[float, float, float]] = field(default_factory=Fact)
     scanner: Scanner = field(default_factory=Scanner)
     frame_of_reference: str = ""
     description: str = ""

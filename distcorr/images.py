@@ -154,14 +154,22 @@ def write_volume(
 def from_sitk(image: Any) -> Volume:
     """Take a SimpleITK image over as a volume.
 
+    A left-handed one, as dcm2niix writes most scans, has its second axis reversed:
+    every voxel keeps its place, and the rows run again as in the DICOM images.
+
     Raises
     ------
     DistcorrError
-        ``geometry-invalid`` if its grid is not right-handed and right-angled.
+        ``geometry-invalid`` if its grid is not right-angled.
     """
+    array = sitk.GetArrayFromImage(image)
     direction = np.array(image.GetDirection()).reshape(3, 3)
-    grid = Grid(image.GetSize(), image.GetOrigin(), image.GetSpacing(), direction)
-    return Volume(sitk.GetArrayFromImage(image), grid)
+    origin, spacing = np.array(image.GetOrigin()), np.array(image.GetSpacing())
+    if np.linalg.det(direction) < 0:
+        array = np.ascontiguousarray(array[:, ::-1])
+        origin = origin + direction[:, 1] * spacing[1] * (array.shape[1] - 1)
+        direction = direction * [1.0, -1.0, 1.0]
+    return Volume(array, Grid(image.GetSize(), origin, spacing, direction))
 
 
 def to_sitk(volume: Volume) -> Any:

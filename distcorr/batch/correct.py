@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -128,7 +128,8 @@ def plan(series: Sequence[Path], statement: Statement, part: str | None = None) 
     series : sequence of Path
         Scans, and manifests (``.toml``), of which every ``[[scan]]`` is taken.
     statement : Statement
-        What is stated about scans that no manifest describes.
+        What is stated about scans that no manifest describes; its reason to force
+        holds for all.
     part : str, optional
 
     Returns
@@ -154,7 +155,12 @@ def plan(series: Sequence[Path], statement: Statement, part: str | None = None) 
             )
         source = manifest.name
         jobs += [
-            Job(scan.id, cohort.resolve(scan.path), scan.statement(source), scan.part)
+            Job(
+                scan.id,
+                cohort.resolve(scan.path),
+                replace(scan.statement(source), force_reason=statement.force_reason),
+                scan.part,
+            )
             for scan in cohort.scans
         ]
     repeated = [

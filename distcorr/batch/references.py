@@ -165,7 +165,7 @@ def _require_planes(reference: str, axial: Scan, coronal: Scan) -> None:
         return
     normals = ", ".join(
         f"the {role} is {planes[role]}, normal LPS "
-        + "({:.2f}, {:.2f}, {:.2f})".format(*scan.volume.grid.normal_lps)
+        + "({:.2f}, {:.2f}, {:.2f})".format(*scan.normal_lps)
         for role, scan in ((InputRole.AXIAL, axial), (InputRole.CORONAL, coronal))
     )
     swapped = (planes[InputRole.AXIAL], planes[InputRole.CORONAL]) == (Plane.CORONAL, Plane.AXIAL)

@@ -298,8 +298,8 @@ def test_no_reason_forces_a_second_correction() -> None:
 
 ACCEPTED: list[Callable[[Scanner], Scanner]] = [
     lambda s: s,
-    lambda s: replace(s, manufacturer="Siemens Healthineers", model="prisma", software="XA30"),
-    lambda s: replace(s, serial="", field_strength_t=2.89),
+    lambda s: replace(s, manufacturer="Siemens Healthineers", model="prisma", software=""),
+    lambda s: replace(s, field_strength_t=2.89),
 ]
 
 
@@ -308,6 +308,23 @@ def test_the_same_scanner_under_other_spellings(change: Callable[[Scanner], Scan
     grid = coronal_grid((4, 4, 4))
     scan = scan_of(np.zeros(grid.shape), grid, facts(scanner=change(SCANNER)))
     assert apply_correction(scan, CORRECTION).findings == ()
+
+
+DOUBTED: list[tuple[Scanner, list[Code]]] = [
+    (replace(SCANNER, software="XA30"), [Code.SOFTWARE_DIFFERS]),
+    (replace(SCANNER, serial=""), [Code.SCANNER_UNKNOWN]),
+    (replace(SCANNER, serial="ANONYMIZED"), [Code.SCANNER_UNKNOWN]),
+    (Scanner(software="XA30"), [Code.SCANNER_UNKNOWN, Code.SOFTWARE_DIFFERS]),
+]
+
+
+@pytest.mark.parametrize(("scanner", "codes"), DOUBTED)
+def test_doubts_about_the_scanner_are_warnings(scanner: Scanner, codes: list[Code]) -> None:
+    grid = coronal_grid((4, 4, 4))
+    scan = scan_of(np.zeros(grid.shape), grid, facts(scanner=scanner))
+    findings = apply_correction(scan, CORRECTION).findings
+    assert [finding.code for finding in findings] == codes
+    assert {finding.severity for finding in findings} == {Severity.WARNING}
 
 
 def test_an_unknown_scanner_is_a_doubt() -> None:

@@ -115,6 +115,41 @@ def test_forcing_is_recorded(run: Run, correction: Path, tmp_path: Path) -> None
     assert "new magnet" in (out / "sub1_corrected.json").read_text()
 
 
+def test_an_unknown_place_is_refused_unless_stated_or_forced(
+    run: Run, correction: Path, tmp_path: Path
+) -> None:
+    scan = write_image(tmp_path / "sub1.nrrd", CORONAL)
+    manifest = tmp_path / "cohort.toml"
+    manifest.write_text('[[scan]]\nid = "sub1"\npath = "sub1.nrrd"\nstate = "ND"\n')
+    known = ("--state", "ND", "--position", "HFS")
+    for number, (what, options) in enumerate(((scan, known), (manifest, ()))):
+        out = tmp_path / f"out{number}"
+        status, _, complaints = run("apply", correction, what, "-o", out, *options)
+        assert status == 1
+        assert "-unknown]: " in complaints
+        assert "there is no sidecar sub1.json" in complaints
+        assert not out.exists()
+        forced = ("apply", correction, what, "-o", out, *options, "--force", "table log")
+        status, _, complaints = run(*forced)
+        assert status == 0, complaints
+        assert "serious[placement-assumed]: the isocentre at the patient's origin" in complaints
+        record = json.loads((out / "sub1_corrected.json").read_text())
+        assert record["facts"]["isocentre_lps"] == {
+            "value": [0.0, 0.0, 0.0],
+            "source": "assumed, forced for this reason: table log",
+        }
+        told = [one for one in record["findings"] if one["code"] == "placement-assumed"]
+        assert all("reason given: table log" in one["evidence"] for one in told)
+        assert len(told) == number + 1  # the manifest does not state the position either
+    field = ("field", correction, scan, tmp_path / "t.nrrd", *known)
+    status, _, complaints = run(*field)
+    assert status == 1
+    assert "error[isocentre-unknown]" in complaints
+    assert not (tmp_path / "t.nrrd").exists()
+    assert run(*field, "--isocentre", "0,0,0")[0] == 0
+    assert run(*field, "--force", "table log", "--overwrite")[0] == 0
+
+
 def test_a_manifest_lists_the_scans(run: Run, correction: Path, tmp_path: Path) -> None:
     write_dicom(tmp_path / "a", CORONAL)
     write_image(tmp_path / "b.nrrd", CORONAL)

@@ -59,7 +59,7 @@ def test_facts_come_back(position, tmp_path):
     assert facts.scanner == HEADER.scanner
     codes = [finding.code for finding in series.findings]
     # The sign of the table position was verified for this position alone.
-    assert (Code.ISOCENTRE_UNKNOWN in codes) == (position is not PatientPosition.HFS)
+    assert (Code.ISOCENTRE_UNVERIFIED in codes) == (position is not PatientPosition.HFS)
 
 
 def test_silent_header_leaves_the_state_unknown(tmp_path):
