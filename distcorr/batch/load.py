@@ -213,7 +213,7 @@ def _mark_of(path: Path) -> Fact[str]:
         return mark
     try:
         told = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return Fact()  # somebody else's file
     identifier = told.get("correction_sha256") if isinstance(told, dict) else None
     return Fact(identifier, record.name) if isinstance(identifier, str) else Fact()
