@@ -1,9 +1,10 @@
 """Lists of points in files: phantom markers and landmarks, in patient LPS, mm."""
 
-from distcorr.points.lists import FileAxes, PointList
+from distcorr.points.lists import PointList
 from distcorr.points.matched import MatchedPoints, Pairing, match_lists, read_pairs
 from distcorr.points.read import read_points
 from distcorr.points.write import write_points
+from distcorr.space import FileAxes
 
 __all__ = [
     "FileAxes",

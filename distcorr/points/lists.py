@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distcorr.errors import Code, DistcorrError, Finding
+from distcorr.space import FileAxes
 
 Array = NDArray[np.float64]
 
@@ -17,18 +17,6 @@ MAX_COORDINATE_MM = 5000.0
 
 SAME_PLACE_MM = 1e-3
 """Points nearer than this are one point listed twice: no two markers fit there."""
-
-
-class FileAxes(StrEnum):
-    """Axes of the coordinates in a file; inside everything is LPS."""
-
-    LPS = "LPS"
-    RAS = "RAS"
-
-    @property
-    def signs(self) -> Array:
-        """Factors between the file's coordinates and LPS; each is its own inverse."""
-        return np.array([-1.0, -1.0, 1.0]) if self is FileAxes.RAS else np.ones(3)
 
 
 @dataclass(frozen=True, eq=False)

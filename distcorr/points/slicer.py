@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from distcorr.errors import Code, DistcorrError
-from distcorr.points.lists import FileAxes, PointList
+from distcorr.points.lists import PointList
 from distcorr.points.text import read_text, skipped
+from distcorr.space import FileAxes
 
 _AXES = {"LPS": FileAxes.LPS, "RAS": FileAxes.RAS, "1": FileAxes.LPS, "0": FileAxes.RAS}
 

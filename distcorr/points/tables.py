@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distcorr.errors import Code, DistcorrError
-from distcorr.points.lists import FileAxes, PointList
+from distcorr.points.lists import PointList
 from distcorr.points.text import read_text, skipped
+from distcorr.space import FileAxes
 
 Array = NDArray[np.float64]
 
