@@ -27,6 +27,10 @@ from tests.apply.examples import ISOCENTRE, coronal_grid, facts, oblique_grid, s
 from tests.correction.examples import SCANNER, correction_of, example_field
 
 CORRECTION = correction_of(example_field())
+_FIELD = example_field()
+STRONG = correction_of(HarmonicField(_FIELD.basis, 4.0 * _FIELD.coefficients))
+"""Moves labels of 3 mm voxels by several of them, also in DIS2D scans."""
+
 STATES = (VendorState.ND, VendorState.DIS2D)
 SOLVED_MM = 1e-4
 """Ten times the residual at which the map counts as solved."""
@@ -155,7 +159,7 @@ def ball(grid: Grid, centre: np.ndarray, radius: float) -> np.ndarray:
 def two_balls(scan: Scan, grid: Grid, dtype: type = np.uint16) -> tuple[np.ndarray, np.ndarray]:
     """Labels 3 and 700 as shown and where they are."""
     places = grid.points_lps()
-    truly = scan.acquisition.shown_to_true_patient(CORRECTION.field, places)
+    truly = scan.acquisition.shown_to_true_patient(STRONG.field, places)
     maps = []
     for at in (truly, places):
         labels = np.zeros(grid.shape, dtype)
@@ -178,7 +182,7 @@ def test_labels_come_back_and_votes_come_nearer(state: VendorState) -> None:
     for value in (3, 700):
         found = {
             way: dice(
-                correct_labels(Volume(shown, grid), scan, CORRECTION, None, way).volume.array,
+                correct_labels(Volume(shown, grid), scan, STRONG, None, way).volume.array,
                 true,
                 value,
             )
@@ -186,10 +190,7 @@ def test_labels_come_back_and_votes_come_nearer(state: VendorState) -> None:
         }
         assert found[LabelInterpolation.VOTE] > 0.955
         assert found[LabelInterpolation.VOTE] >= found[LabelInterpolation.NEAREST]
-        raw = dice(shown, true, value)
-        assert found[LabelInterpolation.VOTE] >= raw
-        if state is VendorState.ND:  # of DIS2D half a voxel is left here
-            assert raw < 0.9
+        assert found[LabelInterpolation.VOTE] > dice(shown, true, value) + 0.02
 
 
 def test_nearest_labels_are_those_of_the_image_kernel() -> None:
@@ -253,11 +254,11 @@ def test_another_grid_and_another_plane_use_the_map_of_the_scan() -> None:
     scan = empty_scan(facts(VendorState.DIS2D), grid)
     axial = Grid((60, 60, 60), np.array(ISOCENTRE) - 88.5, np.full(3, 3.0), np.eye(3))
     shown, true = two_balls(scan, axial)
-    found = correct_labels(Volume(shown, axial), scan, CORRECTION, like=axial).volume
+    found = correct_labels(Volume(shown, axial), scan, STRONG, like=axial).volume
     assert found.grid is axial
     for value in (3, 700):
         assert dice(found.array, true, value) > 0.955
-    turned = correct_labels(Volume(shown, axial), scan, CORRECTION, like=grid).volume
+    turned = correct_labels(Volume(shown, axial), scan, STRONG, like=grid).volume
     assert turned.array.shape == grid.shape
 
 
