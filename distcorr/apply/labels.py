@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
+from numba import njit, prange
 from numpy.typing import NDArray
 
 from distcorr.acquisition import Acquisition, Scan
@@ -24,6 +25,10 @@ Labels = NDArray[Any]
 
 LOOKED_AT = 100_000
 """Labelled voxels, spread over all, that tell whether a label map lies on its scan."""
+
+
+TIE = 1e-9
+"""Difference of votes that rounding makes; the nearest voxel's label wins a tie."""
 
 
 class LabelInterpolation(StrEnum):
@@ -213,33 +218,46 @@ def _nearest(array: Labels, index: Array) -> Labels:
 
 
 def _voted(array: Labels, index: Array) -> Labels:
+    """Let the eight voxels around each point vote; the array is 0 all around."""
     out = _nearest(array, index)
-    inside = np.flatnonzero(np.isfinite(index).all(axis=-1))
-    last = np.array(array.shape[::-1]) - 1
-    at = np.clip(index[inside], -1.0, last + 1.0)
-    low = np.floor(at).astype(np.intp)
-    share = at - low
-    corners = [np.array([a, b, c]) for c in (0, 1) for b in (0, 1) for a in (0, 1)]
-    around = np.stack([_at(array, low + corner, last) for corner in corners], axis=-1)
-    mixed = (around != around[:, :1]).any(axis=-1)
-    inside, around, share = inside[mixed], around[mixed], share[mixed]
-    weights = np.stack(
-        [np.where(corner, share, 1.0 - share).prod(axis=-1) for corner in corners], axis=-1
-    )
-    votes = np.stack(
-        [(weights * (around == around[:, c : c + 1])).sum(axis=-1) for c in range(8)], axis=-1
-    )
-    # The nearest voxel's label wins a tie.
-    votes += 1e-9 * (around == out[inside][:, None])
-    out[inside] = np.take_along_axis(around, votes.argmax(axis=-1)[:, None], axis=-1)[:, 0]
+    native = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    _vote(native, np.ascontiguousarray(index), out)
     return out
 
 
-def _at(array: Labels, index: NDArray[np.intp], last: NDArray[np.intp]) -> Labels:
-    """Labels at whole indices (m, 3); nothing is labelled outside of the array."""
-    inside = ((index >= 0) & (index <= last)).all(axis=-1)
-    i, j, k = np.clip(index, 0, last).T
-    return np.where(inside, array[k, j, i], np.zeros(1, array.dtype))
+@njit(cache=True, parallel=True)
+def _vote(array, index, out):  # type: ignore[no-untyped-def]
+    """Exchange the nearest label for one with more weight around the point."""
+    nk, nj, ni = array.shape
+    for p in prange(index.shape[0]):
+        x, y, z = index[p, 0], index[p, 1], index[p, 2]
+        # Written so that NaN is outside.
+        if not (-0.5 <= x < ni - 0.5 and -0.5 <= y < nj - 0.5 and -0.5 <= z < nk - 0.5):
+            continue
+        i, j, k = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
+        labels, weights = np.zeros(8, array.dtype), np.empty(8)
+        mixed = False
+        for corner in range(8):
+            a, b, c = corner & 1, (corner >> 1) & 1, corner >> 2
+            weights[corner] = abs((1 - a) - (x - i)) * abs((1 - b) - (y - j))
+            weights[corner] *= abs((1 - c) - (z - k))
+            if 0 <= i + a < ni and 0 <= j + b < nj and 0 <= k + c < nk:
+                labels[corner] = array[k + c, j + b, i + a]
+            mixed |= labels[corner] != labels[0]
+        if not mixed:
+            continue
+        best = 0.0
+        for corner in range(8):
+            if labels[corner] == out[p]:
+                best += weights[corner]
+        for corner in range(8):
+            votes = 0.0
+            for other in range(8):
+                if labels[other] == labels[corner]:
+                    votes += weights[other]
+            if votes > best + TIE:
+                best = votes
+                out[p] = labels[corner]
 
 
 def _rim(held: Mask) -> Mask:
