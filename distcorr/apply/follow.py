@@ -86,17 +86,20 @@ class CorrectedPoints:
             One for each point, for messages; they are counted only if absent.
         """
         rows = (
-            (Code.NO_TRUE_PLACE, ~self.mapped, "have no true place and were left where shown"),
+            (Code.NO_TRUE_PLACE, ~self.mapped, "have no true place and were left where shown", ""),
             (
                 Code.OUTSIDE_SUPPORT,
                 self.mapped & ~self.supported,
                 "are outside of the correction's support",
+                "do not measure there",
             ),
-            (Code.OUTSIDE_SCAN, ~self.in_scan, "lie outside of the scan"),
+            (Code.OUTSIDE_SCAN, ~self.in_scan, "lie outside of the scan", ""),
         )
         told = [
-            Finding(code, f"{where.sum()} of {len(self)} points {what}", _named(where, names))
-            for code, where, what in rows
+            Finding(
+                code, f"{where.sum()} of {len(self)} points {what}", _named(where, names), remedy
+            )
+            for code, where, what, remedy in rows
             if where.any()
         ]
         return (*self.doubts, *told)

@@ -4,7 +4,8 @@ The package is imported where it is used: it takes half a second, and most work
 needs none of it. Only its input and output modules are, which need no display.
 
 Kept: points in their precision, faces, all arrays of points, cells and the whole,
-PLY comments, text or binary as read. Normals are turned by the caller. Lost, because
+PLY comments, text or binary as read (VTP is written compressed). Normals are turned by
+the caller. The headers of STL and legacy files are exchanged. Lost, because
 VTK does not carry them: the two attribute bytes of each face of a binary STL, and
 properties of a PLY beyond coordinates, normals, colours and texture; these are told.
 """
