@@ -203,7 +203,7 @@ class _Worker:
             mine = self.out == label
             shares.append(f"label {label}: {(bad & mine).sum() / mine.sum():.1%}")
         what = f"{bad.sum() / held.sum():.1%} of the labelled voxels are outside of the support"
-        return (Finding(Code.OUTSIDE_SUPPORT, what, ", ".join(shares)),)
+        return (Finding(Code.OUTSIDE_SUPPORT, what, ", ".join(shares), "do not measure there"),)
 
 
 def _nearest(array: Labels, index: Array) -> Labels:

@@ -89,10 +89,10 @@ def tell_outcomes(
     quiet: bool,
 ) -> int:
     """Print one line for each file, and findings on stderr; returns the number of failures."""
-    width = max((len(one.path.name) for one in attachments), default=0)
+    names = [one.name + one.suffix for one in attachments]
+    width = max(map(len, names), default=0)
     failures = 0
-    for one, outcome in zip(attachments, outcomes, strict=True):
-        name = one.path.name
+    for name, outcome in zip(names, outcomes, strict=True):
         if isinstance(outcome, DistcorrError):
             failures += 1
             typer.echo(f"{name}: {outcome}", err=True)

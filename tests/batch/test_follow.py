@@ -24,7 +24,9 @@ from distcorr.errors import Code, DistcorrError
 from distcorr.facts import VendorState
 from distcorr.field import HarmonicField
 from distcorr.images import read_volume, write_volume
-from distcorr.space import FileAxes, Volume
+from distcorr.phantom.fields import linac_1t
+from distcorr.points import read_pairs
+from distcorr.space import FileAxes, Grid, Volume
 from tests.apply.examples import coronal_grid, facts, scan_of
 from tests.batch.examples import CORONAL, volume, write_dicom
 from tests.correction.examples import correction_of, example_field
@@ -283,7 +285,7 @@ def test_a_manifest_takes_along_what_was_drawn(run: Run, correction: Path, tmp_p
     out = tmp_path / "out"
     status, told, _ = run("apply", correction, tmp_path / "cohort.toml", "-o", out)
     assert status == 0
-    assert "bone.stl        corrected  by up to" in told
+    assert "sub1_bone.stl        corrected  by up to" in told
     assert sorted(path.name for path in out.iterdir()) == [
         "sub1_bone_corrected.stl",
         "sub1_bone_corrected.stl.json",
@@ -327,7 +329,7 @@ def test_a_bad_drawing_leaves_its_scan_alone(run: Run, correction: Path, tmp_pat
     )
     assert status == 1
     assert "1 files drawn on scans were not corrected" in complaints
-    assert "bone.stl        failed" in told
+    assert "sub1_bone.stl        failed" in told
     assert (tmp_path / "out" / "sub1_corrected.nrrd").exists()
 
 
@@ -355,3 +357,26 @@ def test_two_outputs_of_one_name_are_refused(tmp_path: Path) -> None:
         with pytest.raises(DistcorrError) as raised:
             plan([tmp_path / "cohort.toml"], Statement("test"))
         assert raised.value.code is Code.MANIFEST_INVALID
+
+
+def median_but_for_placement(found: np.ndarray, true: np.ndarray) -> float:
+    """Distance that no affine map (placement, voxel sizes) explains, mm; the median."""
+    columns = np.c_[found, np.ones(len(found))]
+    mapped = columns @ np.linalg.lstsq(columns, true, rcond=None)[0]
+    return float(np.median(np.linalg.norm(mapped - true, axis=1)))
+
+
+def test_real_markers_come_back(data: Path, tmp_path: Path) -> None:
+    """Markers of a phantom in a 1 T scanner, with the field of its coils, against their CT."""
+    folder = data / "gnl_linac1T"
+    pairs = read_pairs(folder / "MatchedMarkerVolume.csv")
+    path = marks(tmp_path / "markers.mrk.json", pairs.shown_lps)
+    grid = Grid((90, 90, 90), np.full(3, -267.0), np.full(3, 6.0), np.eye(3))
+    known = facts(VendorState.ND, isocentre=(0.0, 0.0, 0.0))
+    scan = LoadedScan(scan_of(np.zeros(grid.shape, np.uint8), grid, known), "", ())
+    correction = correction_of(linac_1t(folder), reach_mm=260.0)
+    outcome = correct_attachment(attachment_of(path), scan, correction, tmp_path)
+    found = positions(outcome.output)
+    assert len(found) == len(pairs) == 288
+    assert median_but_for_placement(pairs.shown_lps, pairs.true_lps) > 2.0
+    assert median_but_for_placement(found, pairs.true_lps) < 0.8
