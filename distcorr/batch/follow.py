@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from distcorr.acquisition import Scan
 from distcorr.apply.follow import CorrectedPoints, correct_points, turn_normals
 from distcorr.apply.labels import LabelInterpolation, correct_labels, grown
+from distcorr.batch.attachment_record import findings_record, sources_record
 from distcorr.batch.attachments import Attachment, Kind
 from distcorr.batch.load import LoadedScan
-from distcorr.batch.records import findings_record, sources_record
 from distcorr.correction import Correction
 from distcorr.errors import Code, DistcorrError, Finding, in_order_of_harm
 from distcorr.labels import read_labels
@@ -126,26 +126,68 @@ def correct_attachment(
     output, record = attachment.output(directory), attachment.record(directory)
     for path in (output, record):
         refuse_existing(path, overwrite=options.overwrite)
-    correct = {Kind.LABELS: _labels, Kind.POINTS: _points, Kind.MESH: _mesh}[attachment.kind]
-    result = correct(attachment.path, loaded.scan, correction, options)
-    findings = in_order_of_harm(result.findings)
-    of_both = in_order_of_harm((*loaded.findings, *findings))
-    text = json.dumps(
-        _record(attachment, loaded, correction, options, result, of_both),
-        indent=1,
-        ensure_ascii=False,
-        allow_nan=False,
-    )
+    followed = followed_by(attachment, loaded, correction, options)
     # On the way out the file itself comes last: where it is, its record is too.
     with (
         whole_output(output, overwrite=options.overwrite) as file,
         whole_output(record, overwrite=options.overwrite) as beside,
     ):
-        result.write(file)
-        beside.write_text(text + "\n", encoding="utf-8")
+        followed.write(file, beside)
     return AttachmentOutcome(
-        attachment, output, record, result.largest_mm, result.supported_fraction, findings
+        attachment,
+        output,
+        record,
+        followed.largest_displacement_mm,
+        followed.supported_fraction,
+        followed.findings,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A corrected attachment that is not yet written.
+
+    Attributes
+    ----------
+    largest_displacement_mm : float
+    supported_fraction : float
+    findings : tuple of Finding
+        About the file.
+    record : dict
+        How it came about, for JSON.
+    write_file : callable
+        Writes the corrected file under a name that ends as the input's does.
+    """
+
+    largest_displacement_mm: float
+    supported_fraction: float
+    findings: tuple[Finding, ...]
+    record: dict[str, Any]
+    write_file: Callable[[Path], None]
+
+    def write(self, file: Path, record: Path) -> None:
+        """Write the corrected file and its record under names that do not exist yet."""
+        text = json.dumps(self.record, indent=1, ensure_ascii=False, allow_nan=False)
+        self.write_file(file)
+        record.write_text(text + "\n", encoding="utf-8")
+
+
+def followed_by(
+    attachment: Attachment, loaded: LoadedScan, correction: Correction, options: FollowOptions
+) -> Followed:
+    """Correct one attachment in memory.
+
+    Raises
+    ------
+    DistcorrError
+        As reading and correcting do.
+    """
+    correct = {Kind.LABELS: _labels, Kind.POINTS: _points, Kind.MESH: _mesh}[attachment.kind]
+    result = correct(attachment.path, loaded.scan, correction, options)
+    findings = in_order_of_harm(result.findings)
+    of_both = in_order_of_harm((*loaded.findings, *findings))
+    record = _record(attachment, loaded, correction, options, result, of_both)
+    return Followed(result.largest_mm, result.supported_fraction, findings, record, result.write)
 
 
 @dataclass(frozen=True, slots=True)

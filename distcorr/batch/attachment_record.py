@@ -1,4 +1,4 @@
-"""Parts of the JSON records that lie beside results."""
+"""Parts of the JSON record that lies beside a corrected attachment."""
 
 from __future__ import annotations
 
