@@ -29,6 +29,7 @@ from distcorr.meshes.mesh import (
     Mesh,
     NormalsKind,
     chosen_axes,
+    invalid,
     require_points,
 )
 from distcorr.space import FileAxes
@@ -91,6 +92,8 @@ class VtkMesh(Mesh):
             self._head = stream.read(_HEAD_BYTES)
         if kind is VtkFormat.LEGACY:
             _require_surface(path, self._head)
+        elif kind is VtkFormat.STL:
+            self._require_whole_stl()
         self._data, header = _read(path, kind)
         self.axes, findings = chosen_axes(path, header, stated)
         self._points = _numpy(self._data.GetPoints().GetData()) if _has_points(self._data) else None
@@ -134,6 +137,17 @@ class VtkMesh(Mesh):
         if not done:
             raise DistcorrError(
                 Code.OUTPUT_UNWRITABLE, "the mesh can't be written", f"{path}: {_last(told())}"
+            )
+
+    def _require_whole_stl(self) -> None:
+        """Refuse a binary STL cut short, which some versions of VTK read as far as it goes."""
+        head = self._head.lstrip().lower()
+        if self._is_text() and not (head.startswith(b"solid") and b"facet" in head):
+            faces, size = _stl_count(self._head), self.path.stat().st_size
+            raise invalid(
+                self.path,
+                "this is no STL file, or not all of it",
+                f"{size} bytes, where {faces} triangles take {84 + 50 * faces}",
             )
 
     def _writer(self, path: Path, data: Any) -> Any:
