@@ -64,6 +64,14 @@ class Code(StrEnum):
     POINTS_INVALID = "points-invalid"
     POINTS_UNUSED = "points-unused"
     POINTS_DISAGREE = "points-disagree"
+    # what was drawn on a scan
+    MESH_INVALID = "mesh-invalid"
+    AXES_ASSUMED = "axes-assumed"
+    OUTSIDE_SCAN = "outside-scan"
+    NO_TRUE_PLACE = "no-true-place"
+    LABEL_LOST = "label-lost"
+    DERIVED_DROPPED = "derived-dropped"
+    ALREADY_CORRECTED = "already-corrected"
     # manifests
     MANIFEST_INVALID = "manifest-invalid"
     # learning
@@ -85,7 +93,6 @@ class Code(StrEnum):
     SCANNER_FORCED = "scanner-forced"
     SOFTWARE_DIFFERS = "software-differs"
     NOTHING_TO_CORRECT = "nothing-to-correct"
-    ALREADY_CORRECTED = "already-corrected"
     OUTSIDE_SUPPORT = "outside-support"
     TRANSFORM_INEXACT = "transform-inexact"
     INTERNAL = "internal"
@@ -276,6 +283,41 @@ REGISTRY: dict[Code, Entry] = {
         "some pairs of points contradict all others and count for almost nothing",
         "check their labels and where they were placed",
     ),
+    Code.MESH_INVALID: Entry(
+        Severity.REFUSAL,
+        "a file holds no usable surface",
+        "open it in a viewer and save it again",
+    ),
+    Code.AXES_ASSUMED: Entry(
+        Severity.WARNING,
+        "a mesh file does not state the axes of its coordinates; LPS was taken, as Slicer does",
+        "state them with --space LPS or RAS",
+    ),
+    Code.OUTSIDE_SCAN: Entry(
+        Severity.SERIOUS,
+        "something that is said to be drawn on a scan lies outside of it",
+        "check that it belongs to this scan, and the axes (LPS or RAS) of its file",
+    ),
+    Code.NO_TRUE_PLACE: Entry(
+        Severity.SERIOUS,
+        "the correction shows no tissue at some places, so they could not be corrected",
+        "do not use these points; they were left where they were",
+    ),
+    Code.LABEL_LOST: Entry(
+        Severity.SERIOUS,
+        "a label of a label map is not in the corrected one",
+        "give another output grid with --like, or a finer label map",
+    ),
+    Code.DERIVED_DROPPED: Entry(
+        Severity.NOTE,
+        "parts of a file that do not hold for its corrected points were left out",
+        "compute them anew",
+    ),
+    Code.ALREADY_CORRECTED: Entry(
+        Severity.REFUSAL,
+        "a file was corrected by distcorr before",
+        "give the scan as acquired, or the file that was drawn on it",
+    ),
     Code.MANIFEST_INVALID: Entry(
         Severity.REFUSAL,
         "the manifest breaks its schema",
@@ -365,11 +407,6 @@ REGISTRY: dict[Code, Entry] = {
         Severity.REFUSAL,
         "the scan is already corrected in three dimensions",
         "use it as it is",
-    ),
-    Code.ALREADY_CORRECTED: Entry(
-        Severity.REFUSAL,
-        "distcorr has corrected the scan already",
-        "use it as it is, or give the scan as it was acquired",
     ),
     Code.OUTSIDE_SUPPORT: Entry(
         Severity.WARNING,

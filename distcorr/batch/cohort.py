@@ -10,7 +10,9 @@
     [[scan]]                        # a scan to correct
     id = "sub07"
     path = "sub07/coronal"
-    # optional: state, isocentre_lps, patient_position
+    # optional: state, isocentre_lps, patient_position, and what was drawn on it:
+    #           labels = ["seg.nrrd"], points = ["marks.mrk.json"], meshes = ["bone.stl"],
+    #           mesh_space = "LPS" | "RAS"
 
     [[points]]                      # markers or landmarks: true and shown places
     id = "phantom"
@@ -49,7 +51,7 @@ from distcorr.batch.load import Statement
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import Scanner, VendorState
 from distcorr.points import Pairing
-from distcorr.space import PatientPosition
+from distcorr.space import FileAxes, PatientPosition
 
 MAX_MANIFEST_BYTES = 16 << 20
 """A manifest of 100,000 scans; a larger file was given by mistake."""
@@ -79,6 +81,7 @@ _STATE = "vendor correction of the scan; replaces what its header says"
 _ISOCENTRE = "place of the isocentre in patient LPS, mm; replaces what the header says"
 _POSITION = "patient position; replaces what the header says"
 _PART = "which of several volumes of the folder, as distcorr inspect names them"
+_DRAWN = "drawn on the scan as acquired, corrected along with it"
 _MASK = "NRRD or NIfTI volume, not 0 where the fit may look"
 
 
@@ -125,6 +128,16 @@ class CohortScan(_Entry):
     state: VendorState | None = Field(None, description=_STATE)
     isocentre_lps: Point | None = Field(None, description=_ISOCENTRE)
     patient_position: PatientPosition | None = Field(None, description=_POSITION)
+    labels: tuple[Text, ...] = Field((), description=f"label maps {_DRAWN}: NRRD or NIfTI")
+    points: tuple[Text, ...] = Field(
+        (), description=f"landmarks {_DRAWN}: .mrk.json, .fcsv, .csv or .tsv"
+    )
+    meshes: tuple[Text, ...] = Field(
+        (), description=f"surfaces {_DRAWN}: .stl, .ply, .vtk, .vtp or .obj"
+    )
+    mesh_space: FileAxes | None = Field(
+        None, description="axes of the meshes, where their files do not state them"
+    )
 
     def statement(self, source: str) -> Statement:
         """Say what the manifest states about the scan."""

@@ -14,14 +14,16 @@ import numpy as np
 
 from distcorr import __version__
 from distcorr.apply import ApplyOptions, Corrected, apply_correction
+from distcorr.batch.attachments import Attachment, attachments_of_scan, require_distinct
 from distcorr.batch.cohort import read_cohort
 from distcorr.batch.dicom_out import DICOM_SUFFIX, require_series, write_dicom
+from distcorr.batch.follow import AttachmentOutcome, FollowOptions, follow
 from distcorr.batch.load import LoadedScan, Statement, load_scan
 from distcorr.correction import Correction
 from distcorr.errors import Code, DistcorrError, Finding, Severity, in_order_of_harm
 from distcorr.images import SUFFIXES, write_volume
 from distcorr.outputs import refuse_existing, refuse_existing_directory, whole_output
-from distcorr.space import Volume
+from distcorr.space import FileAxes, Volume
 
 
 class ImageFormat(Enum):
@@ -49,12 +51,18 @@ class Job:
     statement : Statement
     part : str, optional
         Which of several volumes of a DICOM series.
+    attachments : tuple of Attachment
+        What was drawn on it.
+    mesh_axes : FileAxes, optional
+        Of its meshes, where their files do not state them.
     """
 
     name: str
     path: Path
     statement: Statement
     part: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    mesh_axes: FileAxes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +120,15 @@ class Outcome:
     largest_displacement_mm : float
     supported_fraction : float
     findings : tuple of Finding
+    attachments : tuple of AttachmentOutcome or DistcorrError
+        Of what was drawn on the scan, each a result or a refusal.
     """
 
     files: OutputFiles
     largest_displacement_mm: float
     supported_fraction: float
     findings: tuple[Finding, ...]
+    attachments: tuple[AttachmentOutcome | DistcorrError, ...] = ()
 
 
 def plan(series: Sequence[Path], statement: Statement, part: str | None = None) -> list[Job]:
@@ -160,6 +171,8 @@ def plan(series: Sequence[Path], statement: Statement, part: str | None = None) 
                 cohort.resolve(scan.path),
                 replace(scan.statement(source), force_reason=statement.force_reason),
                 scan.part,
+                attachments_of_scan(cohort, scan),
+                scan.mesh_space,
             )
             for scan in cohort.scans
         ]
@@ -173,6 +186,9 @@ def plan(series: Sequence[Path], statement: Statement, part: str | None = None) 
             ", ".join(repeated),
             "name every scan once",
         )
+    require_distinct(
+        [one for job in jobs for one in job.attachments], taken=[job.name for job in jobs]
+    )
     return jobs
 
 
@@ -212,6 +228,17 @@ def correct(
         require_series(loaded)
     corrected = apply_correction(loaded.scan, correction, options)
     findings = in_order_of_harm((*loaded.findings, *corrected.findings))
+    drawn = follow(
+        job.attachments,
+        loaded,
+        correction,
+        destination.directory,
+        FollowOptions(
+            mesh_axes=job.mesh_axes,
+            force_reason=options.force_reason,
+            overwrite=destination.overwrite,
+        ),
+    )
     record = _record(loaded, correction, options, corrected, findings)
     _write_beside(files, corrected, record, destination)
     # The volume comes last: where it is, everything about it is too.
@@ -226,7 +253,13 @@ def correct(
             overwrite=destination.overwrite,
             correction=correction.identifier,
         )
-    return Outcome(files, corrected.largest_displacement_mm, corrected.supported_fraction, findings)
+    return Outcome(
+        files,
+        corrected.largest_displacement_mm,
+        corrected.supported_fraction,
+        findings,
+        tuple(drawn),
+    )
 
 
 def severity_of(finding: Finding) -> str:

@@ -10,7 +10,15 @@ import typer
 
 from distcorr.apply import ApplyOptions, Interpolation
 from distcorr.batch.correct import Destination, ImageFormat, Job, Outcome, correct, plan
+from distcorr.batch.follow import FollowOptions
 from distcorr.cli.debug import debugging
+from distcorr.cli.follow import (
+    OfOption,
+    SpaceOption,
+    follow_scan,
+    require_fitting_options,
+    tell_outcomes,
+)
 from distcorr.cli.progress import file_progress
 from distcorr.cli.statements import (
     ForceOption,
@@ -42,12 +50,18 @@ _FORMATS = {
 
 
 def apply(
+    context: typer.Context,
     correction: Annotated[Path, typer.Argument(help="Correction file.")],
     series: Annotated[
         list[Path],
-        typer.Argument(help="DICOM folders or files, NRRD or NIfTI volumes, or manifests."),
+        typer.Argument(
+            help="DICOM folders or files, NRRD or NIfTI volumes, or manifests; "
+            "with --of label maps, points and meshes."
+        ),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
+    of: OfOption = None,
+    space: SpaceOption = None,
     image_format: Annotated[FormatName, typer.Option("--format")] = FormatName.NRRD,
     interpolation: Annotated[Interpolation, typer.Option()] = Interpolation.BSPLINE,
     jacobian: Annotated[
@@ -64,12 +78,20 @@ def apply(
     ] = False,
 ) -> None:
     """Correct scans: each becomes a volume, a mask of where to trust it, and a record."""
+    require_fitting_options(context, series, of, space)
+    statement = statement_of(state, position, isocentre, force)
+    if of is not None:
+        follow_scan(
+            series, of, statement, part, Correction.load(correction), out,
+            FollowOptions(mesh_axes=space, force_reason=force, overwrite=overwrite), quiet=quiet,
+        )  # fmt: skip
+        return
     options = ApplyOptions(interpolation, jacobian, force_reason=force)
     destination = Destination(out, _FORMATS[image_format], overwrite)
     loaded = Correction.load(correction)
-    jobs = plan(series, statement_of(state, position, isocentre, force), part)
+    jobs = plan(series, statement, part)
     rows: list[tuple[str, str]] = []
-    failures = 0
+    failures = drawn_failures = 0
     with file_progress("Correcting", quiet=quiet) as progress:
         for number, job in enumerate(jobs):
             if progress is not None:
@@ -77,12 +99,18 @@ def apply(
             outcome = _one(job, loaded, options, destination)
             failures += isinstance(outcome, DistcorrError)
             rows.append((job.name, _describe(outcome)))
+            if isinstance(outcome, Outcome):
+                drawn = outcome.attachments
+                drawn_failures += tell_outcomes(job.attachments, drawn, quiet=quiet)
     if not quiet:
         width = max(len(name) for name, _ in rows)
         for name, text in rows:
             typer.echo(f"{name:{width}}  {text}")
     if failures:
         typer.echo(f"{failures} of {len(jobs)} scans were not corrected", err=True)
+    if drawn_failures:
+        typer.echo(f"{drawn_failures} files drawn on scans were not corrected", err=True)
+    if failures or drawn_failures:
         raise typer.Exit(1)
 
 
