@@ -30,18 +30,13 @@ from distcorr.learn.settings import FitSettings
 from distcorr.learn.shifts import Shifts, local_shifts
 from distcorr.learn.state import State
 from distcorr.learn.support import Supported, fade
+from distcorr.learn.uncertainty import SHARED_ERROR, with_shared_errors
 from distcorr.learn.view import look
 
 Array = NDArray[np.float64]
 
 SKIN_MARGIN_MM = 8.0
 """How far beyond the skin the fit looks: the skin is the strongest edge there is."""
-
-SHARED_ERROR = 2.7
-"""Factor on the data's part of the standard deviation. Errors of the similarity that
-all subjects of one anatomy share show in no scatter; against the truth of simulated
-cohorts of legs, calves and heads, errors are two to three times what scatter says
-(benchmarks/accuracy.py), a hundredth of a voxel at 100 mm."""
 
 _ALIGN_STEPS = 4
 
@@ -192,7 +187,7 @@ def _learn(
     told = sum_of_points(fit.state, fit.views).normal
     state, remainder = fit_remainder(fit.state, fit.rows, told, settings.remainder_spacing_mm)
     tell("what is known where", 0.9)
-    state = state.widened(SHARED_ERROR)
+    state = with_shared_errors(state, fit.rows, told)
     remainder = replace(remainder, sd=SHARED_ERROR * remainder.sd)
     layout = lattice_of(state.harmonics, settings)
     whole = _with_remainder(layout, remainder)

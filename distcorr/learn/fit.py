@@ -187,6 +187,9 @@ def fit_harmonics(
     last_change = _largest_change(before, state, levels, beyond_sds=1.0)
     field = lattice_of(state.harmonics, settings)
     rows, views = _rows(state, levels, field), views_of(state, points, field)
+    images, told = sum_of_images(state, rows), sum_of_points(state, views)
+    _, covariance = solved(state, information_of(state, images.normal, told.normal))
+    state = replace(state, covariance=covariance)
     return HarmonicFit(state, levels, rows, views, evidence, history, last_change)
 
 

@@ -7,8 +7,9 @@ out: whatever differs in the middle is not the coil's. Tau is chosen by
 cross-validation between subjects: what repeats in somebody who was left out
 belongs to the scanner, the rest to the subject (susceptibility, motion of parts)
 or to the similarity. Unless every left-out subject gains, there is no remainder;
-with one reference nobody can be left out and there is none either. (The marginal likelihood was tried and takes
-the similarity's systematic errors for signal: it doubled the error on legs.)
+with one reference nobody can be left out and there is none either. (The marginal
+likelihood was tried and takes the similarity's systematic errors for signal: it
+doubled the error on legs.)
 """
 
 from __future__ import annotations

@@ -91,17 +91,6 @@ class State:
         """The field."""
         return HarmonicField(self.prior.basis, self.coefficients)
 
-    def widened(self, factor: float) -> State:
-        """Return the state as if the data, not the prior, were ``factor`` times less certain.
-
-        With A = H + P the covariance is A^-1; data that scatter more than their
-        weights H say make it A^-1 (factor^2 H + P) A^-1 (the sandwich of White
-        1982, Econometrica 50:1).
-        """
-        C, P = self.covariance, self.prior_precision
-        wider = factor**2 * C - (factor**2 - 1) * (C * P) @ C
-        return replace(self, covariance=wider)
-
     def sd_of_field(self, points: Array) -> Array:
         """Posterior standard deviation of D at points (m, 3), by component."""
         k = self.prior.basis.size
