@@ -65,7 +65,7 @@ class PointsLinear:
     Attributes
     ----------
     normal : Normal
-        Of ``3 * basis.size + 6`` unknowns; its vector points downhill.
+        Of ``3 * basis.size + 12`` unknowns; its vector points downhill.
     gradients : ndarray, shape (blocks, unknowns)
         The share of each cube of space in the vector. Their sum is the vector but
         for the pull of S's prior, which belongs to no cube.
@@ -252,7 +252,7 @@ class _Linearisation:
         return _Sums(matrix, gradients, residual, weight, scale_mm, strain, precision)
 
     def _derivatives(self, rows: slice, strain: Array) -> tuple[Array, Array]:
-        """Differentiate (I + S) s by the coefficients (m, 3, 3k) and the motion (m, 3, 6)."""
+        """Differentiate (I + S) s by the coefficients (m, 3, 3k) and the motion (m, 3, 12)."""
         acquisition = self._pairs.acquisition
         moved, shown = self._moved[rows], self._shown[rows]
         m, k = len(moved), self._basis.size
