@@ -112,10 +112,7 @@ class FitResult:
 
     def standard_deviation_at(self, points_scanner: ArrayLike) -> Array:
         """Posterior standard deviation of D at points (m, 3), by component, mm."""
-        points = np.asarray(points_scanner, dtype=np.float64)
-        harmonic = self.state.sd_of_field(points)
-        lattice = replace(self.remainder.lattice, coefficients=self.remainder.sd)
-        return np.sqrt(harmonic**2 + lattice.displacement(points) ** 2)
+        return _sd_at(np.asarray(points_scanner, dtype=np.float64), self.state, self.remainder)
 
     def correction(self, scanner: Scanner, provenance: Provenance) -> Correction:
         """Pack the result for storage."""
@@ -191,7 +188,7 @@ def _learn(
     remainder = replace(remainder, sd=SHARED_ERROR * remainder.sd)
     layout = lattice_of(state.harmonics, settings)
     whole = _with_remainder(layout, remainder)
-    sd = _sd_at(layout.lattice, state, remainder)
+    sd = _sd_at_nodes(layout.lattice, state, remainder)
     gain = _gain(references, bodies, state, settings, points)
     refuse_if_nothing(references, gain)
     seen = [a for a in range(3) if gain.revealed[a]]
@@ -254,10 +251,14 @@ def _with_remainder(layout: LatticeField, remainder: Remainder) -> LatticeField:
     return LatticeField(replace(layout.lattice, coefficients=total))
 
 
-def _sd_at(layout: Lattice, state: State, remainder: Remainder) -> Array:
-    points = layout.node_points().reshape(-1, 3)
+def _sd_at(points: Array, state: State, remainder: Remainder) -> Array:
+    """Posterior standard deviation of D at points (m, 3), by component."""
     own = replace(remainder.lattice, coefficients=remainder.sd)
-    sd = np.sqrt(state.sd_of_field(points) ** 2 + own.displacement(points) ** 2)
+    return np.asarray(np.sqrt(state.sd_of_field(points) ** 2 + own.displacement(points) ** 2))
+
+
+def _sd_at_nodes(layout: Lattice, state: State, remainder: Remainder) -> Array:
+    sd = _sd_at(layout.node_points().reshape(-1, 3), state, remainder)
     return sd.T.reshape(layout.coefficients.shape)
 
 
