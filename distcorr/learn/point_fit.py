@@ -144,7 +144,7 @@ def _require_enough(sets: Sequence[PointPairs]) -> None:
 
 def _fit(sets: Sequence[PointPairs], degree: int) -> PointFit | None:
     """Fit with one degree; None if it does not converge, as one that is too small may."""
-    prior = HarmonicPrior(HarmonicBasis(degree), widest=WIDEST_PRIOR)
+    prior = HarmonicPrior(HarmonicBasis(degree), widest=(WIDEST_PRIOR, WIDEST_PRIOR))
     state = State.initial(prior, tuple(pairs.still for pairs in sets))
     views = views_of(state, sets, state.harmonics)
     for step in range(1, MAX_STEPS + 1):

@@ -31,6 +31,7 @@ from scipy.linalg import cho_factor, cho_solve
 from distcorr.acquisition import Acquisition
 from distcorr.errors import Code, DistcorrError
 from distcorr.field import HarmonicBasis, ScannerField
+from distcorr.learn.cubes import BLOCK_MM
 from distcorr.learn.normal import Normal
 from distcorr.learn.point_pairs import PointPairs
 from distcorr.learn.prior import HarmonicPrior
@@ -44,9 +45,6 @@ from distcorr.learn.student import (
 from distcorr.space.linear import solve3
 
 Array = NDArray[np.float64]
-
-BLOCK_MM = 40.0
-"""Edge of the cubes whose gradients are compared to see how much the data scatter."""
 
 MAX_UNSOLVED = 0.1
 """Share of points at which the map may have no solution before the field is refused."""
@@ -65,7 +63,7 @@ class PointsLinear:
     Attributes
     ----------
     normal : Normal
-        Of ``3 * basis.size + 6`` unknowns; its vector points downhill.
+        Of ``3 * basis.size + 12`` unknowns; its vector points downhill.
     gradients : ndarray, shape (blocks, unknowns)
         The share of each cube of space in the vector. Their sum is the vector but
         for the pull of S's prior, which belongs to no cube.
@@ -252,7 +250,7 @@ class _Linearisation:
         return _Sums(matrix, gradients, residual, weight, scale_mm, strain, precision)
 
     def _derivatives(self, rows: slice, strain: Array) -> tuple[Array, Array]:
-        """Differentiate (I + S) s by the coefficients (m, 3, 3k) and the motion (m, 3, 6)."""
+        """Differentiate (I + S) s by the coefficients (m, 3, 3k) and the motion (m, 3, 12)."""
         acquisition = self._pairs.acquisition
         moved, shown = self._moved[rows], self._shown[rows]
         m, k = len(moved), self._basis.size
@@ -322,6 +320,9 @@ def _symmetric(entries: Array) -> Array:
 
 
 def _blocks(points: Array) -> NDArray[np.intp]:
-    """Tell the number of the cube of space in which each point lies."""
+    """Tell the number of the cube of space in which each point lies.
+
+    By sorting: a table of cubes would have to reach to every mislabelled point.
+    """
     cell = np.floor(points / BLOCK_MM).astype(np.intp)
     return np.unique(cell, axis=0, return_inverse=True)[1].reshape(-1)

@@ -63,14 +63,14 @@ class HarmonicPrior:
     basis : HarmonicBasis
     coil_scale, other_scale : float
         Estimated factors on the tabulated widths of the two groups.
-    widest : float
-        Largest factor that the data may ask for.
+    widest : tuple of float
+        Largest factors that the data may ask for, of the coil's terms and the others.
     """
 
     basis: HarmonicBasis
     coil_scale: float = 1.0
     other_scale: float = 1.0
-    widest: float = WIDTH_RANGE[1]
+    widest: tuple[float, float] = (WIDTH_RANGE[1], WIDTH_RANGE[1])
 
     @cached_property
     def coil_terms(self) -> NDArray[np.bool_]:
@@ -106,8 +106,8 @@ class HarmonicPrior:
         """
         ratio = (coefficients**2 + variance) / self.tabulated_sd**2
         scales = []
-        for group in (self.coil_terms, ~self.coil_terms):
+        for group, widest in zip((self.coil_terms, ~self.coil_terms), self.widest, strict=True):
             count = int(group.sum())
             square = (float(ratio[group].sum()) + WIDTH_WEIGHT) / (count + WIDTH_WEIGHT)
-            scales.append(float(np.clip(np.sqrt(square), WIDTH_RANGE[0], self.widest)))
+            scales.append(float(np.clip(np.sqrt(square), WIDTH_RANGE[0], widest)))
         return replace(self, coil_scale=scales[0], other_scale=scales[1])

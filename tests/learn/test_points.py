@@ -18,11 +18,11 @@ from distcorr.learn.point_pairs import CALIBRATION_SD, FREE_PLACEMENT, PointPair
 from distcorr.learn.points import linearise, strain_rows
 from distcorr.learn.prior import HarmonicPrior
 from distcorr.learn.rigid import PARAMETERS, Motion
-from distcorr.learn.state import State
 from distcorr.learn.student import STUDENT_NU, student_log_likelihood, student_scale
 from distcorr.phantom.fields import FieldName, named_field
 from distcorr.space import PatientPosition
 from distcorr.space.frames import T_scanner_patient
+from tests.learn.examples import unlearned
 
 FIELD = named_field(FieldName.CLINICAL_3T)
 OBLIQUE = np.array([0.1, 0.96, -0.2]) / np.linalg.norm([0.1, 0.96, -0.2])
@@ -172,7 +172,7 @@ def test_points_of_a_dis2d_scan_show_its_normal_component():
 
 def test_gain_of_uncorrected_points_is_whole():
     pairs = simulated(acquisition())
-    state = State.initial_for(5, [pairs.still.centre])
+    state = unlearned(5, pairs.still.centre)
     gain = gain_of_points([pairs], state)
     assert gain.revealed == (True, True, True)
     assert min(gain.components) > 0.6

@@ -73,6 +73,12 @@ def test_widths_follow_the_data_within_limits() -> None:
     assert huge.updated(PRIOR.tabulated_sd, np.zeros(shape)).coil_scale == pytest.approx(1)
 
 
+def test_each_group_has_a_limit_of_its_own() -> None:
+    held = HarmonicPrior(PRIOR.basis, widest=(1.5, 1.0))
+    huge = held.updated(1e6 * PRIOR.tabulated_sd, np.zeros(PRIOR.sd.shape))
+    assert (huge.coil_scale, huge.other_scale) == (1.5, 1.0)
+
+
 def test_the_groups_are_estimated_apart() -> None:
     coefficients = np.where(PRIOR.coil_terms, 1, 1.8) * PRIOR.tabulated_sd
     made = PRIOR.updated(coefficients, np.zeros(PRIOR.sd.shape))
