@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,7 +34,7 @@ def whole_output(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     Raises
     ------
     DistcorrError
-        ``output-exists`` or ``output-unwritable``.
+        ``output-exists``, ``disk-full`` or ``output-unwritable``.
     """
     refuse_existing(path, overwrite=overwrite)
     temporary = path.parent / f".{uuid.uuid4().hex[:12]}-{path.name}"
@@ -41,12 +43,25 @@ def whole_output(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise DistcorrError(
-            Code.OUTPUT_UNWRITABLE, f"{path} can't be written", error.strerror or str(error)
-        ) from error
+        raise unwritable(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def unwritable(path: Path, error: OSError) -> DistcorrError:
+    """Say why an output can't be written."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    code = Code.DISK_FULL if full else Code.OUTPUT_UNWRITABLE
+    return DistcorrError(code, f"{path} can't be written", error.strerror or str(error))
+
+
+def remove_temporaries(path: Path) -> None:
+    """Remove what killed writers of ``path`` left; to be called when nobody writes it."""
+    with suppress(OSError):
+        for left in path.parent.glob(f".*-{path.name}"):
+            if re.fullmatch(rf"\.[0-9a-f]{{12}}-{re.escape(path.name)}", left.name):
+                left.unlink(missing_ok=True)
 
 
 def refuse_existing(path: Path, *, overwrite: bool = False) -> None:

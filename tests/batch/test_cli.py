@@ -50,6 +50,9 @@ def test_apply_writes_volume_mask_and_record(run: Run, correction: Path, tmp_pat
     assert (status, complaints) == (0, "")
     assert "sub1  corrected  by up to" in told
     assert sorted(path.name for path in out.iterdir()) == [
+        ".distcorr",
+        "results.csv",
+        "results.json",
         "sub1_corrected.json",
         "sub1_corrected.nrrd",
         "sub1_supported.nrrd",
@@ -89,7 +92,7 @@ def test_a_corrected_scan_is_refused(run: Run, correction: Path, tmp_path: Path)
     status, _, complaints = run("apply", correction, done, "-o", tmp_path / "out")
     assert status == 1
     assert "error[nothing-to-correct]" in complaints
-    assert not (tmp_path / "out").exists()
+    assert list((tmp_path / "out").glob("done*")) == []
 
 
 def test_outputs_stay_unless_told(run: Run, correction: Path, tmp_path: Path) -> None:
@@ -97,11 +100,14 @@ def test_outputs_stay_unless_told(run: Run, correction: Path, tmp_path: Path) ->
     arguments = ("apply", correction, scan, "-o", tmp_path / "out", "--format", "nifti")
     assert run(*arguments)[0] == 0
     first = (tmp_path / "out/sub1_corrected.nii.gz").read_bytes()
-    status, _, complaints = run(*arguments)
+    other = (*arguments, "--interpolation", "linear")
+    status, _, complaints = run(*other)
     assert status == 1
     assert "error[output-exists]" in complaints
-    assert run(*arguments, "--overwrite")[0] == 0
+    assert "made from another input, correction or options" in complaints
     assert (tmp_path / "out/sub1_corrected.nii.gz").read_bytes() == first
+    assert run(*other, "--overwrite")[0] == 0
+    assert (tmp_path / "out/sub1_corrected.nii.gz").read_bytes() != first
 
 
 def test_forcing_is_recorded(run: Run, correction: Path, tmp_path: Path) -> None:
@@ -136,7 +142,7 @@ def test_equal_names_are_told_apart(run: Run, correction: Path, tmp_path: Path) 
     scans = [write_dicom(tmp_path / sub / "cor", CORONAL) for sub in ("p1", "p2")]
     out = tmp_path / "out"
     assert run("apply", correction, *scans, "-o", out, "--quiet")[:2] == (0, "")
-    assert {path.name for path in out.glob("*.json")} == {
+    assert {path.name for path in out.glob("*_corrected.json")} == {
         "p1_cor_corrected.json",
         "p2_cor_corrected.json",
     }
