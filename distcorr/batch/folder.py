@@ -199,7 +199,6 @@ def _move(folder: Path, directory: Path) -> None:
             (folder / _REPLACED).mkdir(exist_ok=True)
             target.rename(folder / _REPLACED / name)
         source.replace(target)
-    _force_folder(directory)
 
 
 def _replace_text(path: Path, text: str) -> None:
@@ -208,25 +207,15 @@ def _replace_text(path: Path, text: str) -> None:
 
 
 def _force_to_disk(folder: Path) -> None:
-    """Files have to be on the disk before their names are: a machine may lose power."""
+    """Files have to be on the disk before their names are: a machine may lose power.
+
+    The moves themselves may be lost, but file systems keep their order.
+    """
     for path in sorted(folder.rglob("*")):
-        if path.is_dir():
-            _force_folder(path)
-        else:
+        if path.is_file():
             _force_file(path)
-    _force_folder(folder)
 
 
 def _force_file(path: Path) -> None:
     with path.open("r+b") as stream:
         os.fsync(stream.fileno())
-
-
-def _force_folder(path: Path) -> None:
-    # Windows has no handle of a folder, and some network file systems can't flush one.
-    with suppress(OSError):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
