@@ -368,7 +368,7 @@ REGISTRY: dict[Code, Entry] = {
     ),
     Code.WORKER_DIED: Entry(
         Severity.REFUSAL,
-        "the processes that worked on a scan died, each time it was tried",
+        "the processes that worked on a scan died, the last while it did nothing else",
         "most often memory ran out: run again with a smaller --jobs",
     ),
     Code.CLUSTER_UNAVAILABLE: Entry(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from distcorr.batch.cluster import Cluster
 from distcorr.batch.folder import Claim
@@ -12,10 +11,6 @@ from distcorr.batch.local import InProcess, LocalPool
 from distcorr.batch.results import Table
 from distcorr.batch.workers import Attempt, Died, Failure, Pool, Success, cores
 from distcorr.errors import Code, DistcorrError
-
-ATTEMPTS = 2
-"""Times that the workers of a job may die before it is given up. A second death is
-no chance; a cluster has tried several workers before it reports one."""
 
 HOPELESS = frozenset({Code.DISK_FULL})
 """Failures that every further scan would share; the run ends with the first."""
@@ -78,36 +73,41 @@ def run(jobs: Sequence[Job], pool: Pool, table: Table, claim: Claim, heard: Hear
         heard(job, ending)
 
     try:
-        _work(jobs, pool, note)
+        for job, ending in _endings(jobs, pool):
+            note(job, ending)
+            if isinstance(ending, Failure) and ending.error.code in HOPELESS:
+                break
     finally:
         # No worker may be between two moves of its outputs when it is ended.
         with claim.undisturbed():
             unheard = pool.stop()
-        for job, ending in unheard:
-            if not isinstance(ending, Died):
-                note(job, ending)
+        for job, late in unheard:
+            if not isinstance(late, Died):
+                note(job, late)
         table.finish()
 
 
-def _work(jobs: Sequence[Job], pool: Pool, note: Heard) -> None:
-    deaths: Counter[str] = Counter()
-    waiting = {job.name for job in jobs}
+def _endings(jobs: Sequence[Job], pool: Pool) -> Iterator[tuple[Job, Success | Failure]]:
+    """Do all jobs at once; those whose worker died once more, alone.
+
+    A cluster does not know which of a dead worker's jobs was the cause, and what
+    was killed for want of memory has all of it when it is alone.
+    """
     for job in jobs:
         pool.submit(job)
-    while waiting:
+    suspects = []
+    for _ in jobs:
         job, ending = pool.ended()
         if isinstance(ending, Died):
-            deaths[job.name] += 1
-            if deaths[job.name] < ATTEMPTS:
-                pool.submit(job)
-                continue
-        waiting.remove(job.name)
-        final = _given_up(ending) if isinstance(ending, Died) else ending
-        note(job, final)
-        if isinstance(final, Failure) and final.error.code in HOPELESS:
-            return
+            suspects.append(job)
+        else:
+            yield job, ending
+    for job in suspects:
+        pool.submit(job)
+        _, ending = pool.ended()
+        yield job, _given_up(ending) if isinstance(ending, Died) else ending
 
 
 def _given_up(died: Died) -> Failure:
-    what = f"the worker of the scan died, {ATTEMPTS} times"
+    what = "the worker of the scan died, and again when it did nothing else"
     return Failure(DistcorrError(Code.WORKER_DIED, what, died.evidence), 0.0)

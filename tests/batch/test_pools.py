@@ -88,7 +88,9 @@ def test_a_job_that_kills_its_workers_fails_alone(tmp_path: Path, deaths: int) -
     else:
         assert victim.status is Status.FAILED
         assert victim.error_code == Code.WORKER_DIED
-        assert victim.what == "the worker of the scan died, 2 times; killed by SIGKILL"
+        assert victim.what == (
+            "the worker of the scan died, and again when it did nothing else; killed by SIGKILL"
+        )
         assert "s01_corrected.nrrd" not in contents(tmp_path / "out")
 
 

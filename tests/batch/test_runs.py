@@ -69,7 +69,7 @@ def test_one_process_gives_the_same(
     require_same(folder, out, undisturbed)
 
 
-@pytest.mark.parametrize("finished", [0, 1, 5, 11])
+@pytest.mark.parametrize("finished", [1, 8])
 def test_a_killed_run_resumes(
     folder: Path, arguments: tuple[object, ...], undisturbed: dict[str, bytes], finished: int
 ) -> None:
@@ -145,21 +145,20 @@ def mounted(tmp_path: Path) -> Iterator[Path]:
     """A small file system of its own; needs the right to mount one."""
     out = tmp_path / "small"
     out.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(out)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(out)]
     if subprocess.run(command, capture_output=True, check=False).returncode != 0:
         pytest.skip("no right to mount a file system")
     yield out
     subprocess.run(["umount", str(out)], check=True)
 
 
-@pytest.mark.parametrize("image_format", ["nrrd", "nifti"])
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize(("image_format", "jobs"), [("nrrd", "2"), ("nifti", "1")])
 def test_a_full_disk_is_one_clear_error(
     arguments: tuple[object, ...], mounted: Path, image_format: str, jobs: str
 ) -> None:
     filler = mounted / "filler"
     with filler.open("wb") as stream:
-        stream.write(bytes(240 << 10))
+        stream.write(bytes(900 << 10))
     format_ = ("--format", image_format)
     command = (*arguments[:-1], jobs, "-o", mounted, *format_)
     status, _, complaints = finish(start(*command))
@@ -173,8 +172,7 @@ def test_a_full_disk_is_one_clear_error(
     filler.unlink()
     status, told, _ = finish(start(*command))
     assert (status, told.count("(already done)")) == (0, whole)
-    status, told, _ = finish(start(*command))
-    assert (status, told.count("(already done)")) == (0, SCANS)
+    assert len(records(mounted)) == SCANS
 
 
 def test_a_read_only_folder_is_one_clear_error(
