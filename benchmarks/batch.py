@@ -19,7 +19,6 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -251,14 +250,14 @@ def survive(folder: Path, scans: Sequence[Path]) -> str:
         "--jobs", str(WORKERS), "--quiet",
     ]  # fmt: skip
     undisturbed = fresh(folder / "out-undisturbed")
-    subprocess.run([str(undisturbed) if one == str(out) else one for one in command],
-                   check=True, stderr=subprocess.DEVNULL)  # fmt: skip
+    calm = [str(undisturbed) if word == str(out) else word for word in command]
+    subprocess.run(calm, check=True, stderr=subprocess.DEVNULL)
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     wait_for(process, lambda: finished(out) >= len(scans) // 4)
     children = psutil.Process(process.pid).children(recursive=True)
     next(child for child in children if "spawn_main" in " ".join(child.cmdline())).kill()
     wait_for(process, lambda: finished(out) >= len(scans) // 2)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     left = finished(out)
     start = time.perf_counter()

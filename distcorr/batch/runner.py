@@ -78,13 +78,15 @@ def run(jobs: Sequence[Job], pool: Pool, table: Table, claim: Claim, heard: Hear
             if isinstance(ending, Failure) and ending.error.code in HOPELESS:
                 break
     finally:
-        # No worker may be between two moves of its outputs when it is ended.
-        with claim.undisturbed():
-            unheard = pool.stop()
-        for job, late in unheard:
-            if not isinstance(late, Died):
-                note(job, late)
-        table.finish()
+        try:
+            # No worker may be between two moves of its outputs when it is ended.
+            with claim.undisturbed():
+                unheard = pool.stop()
+            for job, late in unheard:
+                if not isinstance(late, Died):
+                    note(job, late)
+        finally:
+            table.finish()
 
 
 def _endings(jobs: Sequence[Job], pool: Pool) -> Iterator[tuple[Job, Success | Failure]]:

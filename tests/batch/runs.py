@@ -7,10 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+
+from distcorr.batch.locking import locked
 
 CODE = "from distcorr.cli.main import main; main()"
 PATIENCE_S = 120.0
@@ -58,6 +61,15 @@ def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
 def records(folder: Path) -> list[Path]:
     """Records of finished scans."""
     return list(folder.glob("*_corrected.json"))
+
+
+@contextmanager
+def held(process: subprocess.Popen[str], out: Path, finished: int) -> Iterator[None]:
+    """Stop a run as soon as so many scans are finished: no more of them can be."""
+    wait_for(lambda: len(records(out)) >= finished or process.poll() is not None)
+    with locked(out / ".distcorr" / "commit.lock", wait=True):
+        assert process.poll() is None, finish(process)
+        yield
 
 
 def kill_when(process: subprocess.Popen[str], out: Path, finished: int) -> None:
