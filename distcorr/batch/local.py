@@ -7,7 +7,8 @@ import os
 import signal
 import threading
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from multiprocessing.context import SpawnProcess
@@ -143,7 +144,8 @@ class LocalPool:
         ours, theirs = context.Pipe()
         arguments = (theirs, self.attempt, self.threads_each)
         process = context.Process(target=_serve, args=arguments, daemon=True)
-        process.start()
+        with _no_interrupt():
+            process.start()
         theirs.close()
         worker = _Worker(process, ours)
         self._workers.append(worker)
@@ -180,6 +182,22 @@ class LocalPool:
         return None
 
 
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Start a process that never hears of Ctrl-C, which reaches the whole process group.
+
+    The parent decides what follows from it; here it is heard a moment later.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _manner_of_death(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
         return f"killed by {signal.Signals(-exit_code).name}"
@@ -188,17 +206,15 @@ def _manner_of_death(exit_code: int | None) -> str:
 
 def _serve(parent: connection.Connection, attempt: Attempt, threads_each: int) -> None:
     """Do jobs until the parent hangs up; the life of a worker process."""
-    # Ctrl-C reaches the whole process group; the parent decides what follows from it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with threads(threads_each):
         parent.send(None)
         while True:
             try:
-                job = parent.recv()
-            except EOFError:
+                parent.send(attempt(parent.recv()))
+            except (EOFError, BrokenPipeError, ConnectionResetError):
                 return
-            parent.send(attempt(job))
 
 
 def _end_with_parent() -> None:

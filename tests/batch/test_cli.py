@@ -14,7 +14,8 @@ import SimpleITK as sitk  # noqa: N813
 
 from distcorr.cli.main import main
 from distcorr.facts import VendorState
-from distcorr.images import read_volume
+from distcorr.images import read_volume, write_volume
+from distcorr.space import Grid, Volume
 from tests.batch.examples import CORONAL, write_dicom, write_image
 from tests.correction.examples import SCANNER, correction_of, example_field
 
@@ -110,6 +111,60 @@ def test_outputs_stay_unless_told(run: Run, correction: Path, tmp_path: Path) ->
     assert (tmp_path / "out/sub1_corrected.nii.gz").read_bytes() != first
 
 
+def test_the_same_again_is_skipped(run: Run, correction: Path, tmp_path: Path) -> None:
+    scans = [write_dicom(tmp_path / name, CORONAL, seed) for seed, name in enumerate("ab")]
+    out = tmp_path / "out"
+    assert run("apply", correction, scans[0], "-o", out)[0] == 0
+    before = {path: path.stat().st_mtime_ns for path in out.glob("a_*")}
+    status, told, complaints = run("apply", correction, *scans, "-o", out, "--jobs", "1")
+    assert (status, complaints) == (0, "")
+    lines = told.splitlines()
+    assert lines[0].startswith("a  corrected  by up to")
+    assert lines[0].endswith("a_corrected.nrrd (already done)")
+    assert lines[1].endswith("b_corrected.nrrd")
+    assert lines[2] == f"2 corrected (1 already done)  {out / 'results.csv'}"
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_grid_and_outside_value(run: Run, correction: Path, tmp_path: Path) -> None:
+    scan = write_dicom(tmp_path / "a", CORONAL)
+    grid = Grid((30, 4, 5), [-145.0, -20.0, -20.0], np.full(3, 10.0), np.eye(3))
+    like = tmp_path / "like.nrrd"
+    write_volume(Volume(np.zeros(grid.shape, np.uint8), grid), like)
+    options = ("--like", like, "--outside", "77", "-o", tmp_path / "out")
+    assert run("apply", correction, scan, *options)[0] == 0
+    corrected = read_volume(tmp_path / "out/a_corrected.nrrd")
+    assert corrected.grid.size == grid.size
+    np.testing.assert_allclose(corrected.grid.T_lps_index, grid.T_lps_index)
+    assert (corrected.array[:, :, [0, 1, -2, -1]] == 77).all()
+    assert not (corrected.array[:, :, 15] == 77).all()
+
+
+def test_outputs_do_not_go_into_a_scan(run: Run, correction: Path, tmp_path: Path) -> None:
+    scan = write_dicom(tmp_path / "a", CORONAL)
+    status, told, complaints = run("apply", correction, scan, "-o", scan / "out")
+    assert (status, told) == (1, "")
+    assert "error[output-in-input]" in complaints
+    assert not (scan / "out").exists()
+
+
+def test_the_traceback_of_a_worker_is_for_debugging(
+    run: Run, correction: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("by nought")
+
+    monkeypatch.setattr("distcorr.batch.correct.apply_correction", fail)
+    monkeypatch.setenv("DISTCORR_DEBUG", "")
+    scan = write_dicom(tmp_path / "a", CORONAL)
+    arguments = ("apply", correction, scan, "-o", tmp_path / "out")
+    status, _, complaints = run(*arguments)
+    assert status == 1
+    assert "a: error[internal]: ZeroDivisionError: by nought" in complaints
+    assert "Traceback" not in complaints
+    assert "Traceback" in run("--debug", *arguments)[2]
+
+
 def test_forcing_is_recorded(run: Run, correction: Path, tmp_path: Path) -> None:
     scan = write_dicom(tmp_path / "sub1", CORONAL, scanner=replace(SCANNER, serial="7"))
     out = tmp_path / "out"
@@ -161,6 +216,9 @@ def test_equal_names_are_told_apart(run: Run, correction: Path, tmp_path: Path) 
         ("--state", "nd3"),
         ("--format", "dicom"),
         ("--interpolation", "cubic"),
+        ("--outside", "nan"),
+        ("--jobs", "0"),
+        ("--jobs", "2", "--scheduler", "tcp://127.0.0.1:9"),
     ],
 )
 def test_wrong_usage(run: Run, correction: Path, tmp_path: Path, arguments: tuple[str]) -> None:
