@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numba
 import SimpleITK as sitk  # noqa: N813
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from distcorr.apply import ApplyOptions
 from distcorr.batch.correct import Destination, Outcome, correct
@@ -165,6 +165,12 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+@lru_cache(maxsize=1)
+def _blas() -> ThreadpoolController:
+    """Find the libraries that have threads of their own; it takes milliseconds."""
+    return ThreadpoolController()
+
+
 @contextmanager
 def threads(number: int) -> Iterator[None]:
     """Let kernels, ITK and BLAS use ``number`` threads each in this thread's work."""
@@ -174,7 +180,7 @@ def threads(number: int) -> Iterator[None]:
     numba.set_num_threads(max(1, min(number, most)))
     itk.SetGlobalDefaultNumberOfThreads(number)
     try:
-        with threadpool_limits(number):
+        with _blas().limit(limits=number):
             yield
     finally:
         numba.set_num_threads(numba_before)
