@@ -95,6 +95,14 @@ class Code(StrEnum):
     NOTHING_TO_CORRECT = "nothing-to-correct"
     OUTSIDE_SUPPORT = "outside-support"
     TRANSFORM_INEXACT = "transform-inexact"
+    # many scans at once
+    DISK_FULL = "disk-full"
+    OUTPUT_IN_USE = "output-in-use"
+    OUTPUT_IN_INPUT = "output-in-input"
+    INPUT_CHANGED = "input-changed"
+    WORKER_DIED = "worker-died"
+    CLUSTER_UNAVAILABLE = "cluster-unavailable"
+    PACKAGE_MISSING = "package-missing"
     INTERNAL = "internal"
 
 
@@ -417,6 +425,39 @@ REGISTRY: dict[Code, Entry] = {
         Severity.WARNING,
         "the exported transform approximates the correction",
         "use the displacement field where the stated error matters",
+    ),
+    Code.DISK_FULL: Entry(
+        Severity.REFUSAL,
+        "there is no room for an output",
+        "free some space and run the same command again; finished scans are not repeated",
+    ),
+    Code.OUTPUT_IN_USE: Entry(
+        Severity.REFUSAL,
+        "another run writes into the output folder, or the folder can't be locked against one",
+        "wait for it to end or give another folder",
+    ),
+    Code.OUTPUT_IN_INPUT: Entry(
+        Severity.REFUSAL,
+        "the output folder lies inside a scan's folder, whose content outputs would change",
+        "give a folder outside of all scans",
+    ),
+    Code.INPUT_CHANGED: Entry(
+        Severity.REFUSAL,
+        "a scan's files changed or vanished while it was corrected",
+        "run again once they are complete",
+    ),
+    Code.WORKER_DIED: Entry(
+        Severity.REFUSAL,
+        "the processes that worked on a scan died, the last while it did nothing else",
+        "most often memory ran out: run again with a smaller --jobs",
+    ),
+    Code.CLUSTER_UNAVAILABLE: Entry(
+        Severity.REFUSAL,
+        "the Dask cluster can't be reached or has no worker",
+        "check the address, and that scheduler and workers run; then run again",
+    ),
+    Code.PACKAGE_MISSING: Entry(
+        Severity.REFUSAL, "an optional package is not installed", "install the named extra"
     ),
     Code.INTERNAL: Entry(
         Severity.REFUSAL,

@@ -27,6 +27,9 @@ _NOTES = "ITK_FileNotes"
 _MARK = "distcorr "
 """Begins the remark of a corrected volume; the correction's identifier follows."""
 
+_NIFTI_HEADER_BYTES = 352
+"""Of a NIfTI-1 file without extensions, as ITK writes it."""
+
 
 def suffix_of(path: Path) -> str:
     """Return the format's suffix of a file name.
@@ -133,7 +136,7 @@ def write_volume(
     Raises
     ------
     DistcorrError
-        ``output-exists``, ``output-unwritable``, ``bad-format``.
+        ``output-exists``, ``disk-full``, ``output-unwritable``, ``bad-format``.
     """
     path = Path(path)
     suffix_of(path)
@@ -144,11 +147,43 @@ def write_volume(
                 image.SetMetaData(_NOTES, _MARK + correction)
             sitk.WriteImage(image, str(temporary), useCompression=True)
         except RuntimeError as failure:
+            _probe_room(temporary, volume.array.nbytes)
             raise DistcorrError(
                 Code.OUTPUT_UNWRITABLE,
                 "the output can't be written",
                 f"{path}: {str(failure).strip().splitlines()[-1]}",
             ) from failure
+        if not _complete(temporary, volume.array.nbytes):
+            _probe_room(temporary, volume.array.nbytes)
+            raise DistcorrError(
+                Code.OUTPUT_UNWRITABLE, "the output was cut short while it was written", str(path)
+            )
+
+
+def _complete(path: Path, voxel_bytes: int) -> bool:
+    """Whether all voxels are in a file: ITK reports no error for a NIfTI file cut short."""
+    if path.name.endswith(".nii"):
+        return path.stat().st_size == _NIFTI_HEADER_BYTES + voxel_bytes
+    header = _NIFTI_HEADER_BYTES if path.name.endswith(".gz") else 0
+    with path.open("rb") as stream:
+        stream.seek(max(path.stat().st_size - 4, 0))
+        # A gzip stream ends with the length of what it holds.
+        return int.from_bytes(stream.read(), "little") == (header + voxel_bytes) % 2**32
+
+
+def _probe_room(path: Path, size: int) -> None:
+    """Write ``size`` bytes for the reason that ITK keeps to itself.
+
+    Raises
+    ------
+    OSError
+        If the system has one.
+    """
+    path.unlink(missing_ok=True)
+    chunk = bytes(1 << 20)
+    with path.open("wb") as stream:
+        for start in range(0, size, len(chunk)):
+            stream.write(chunk[: size - start])
 
 
 def from_sitk(image: Any) -> Volume:

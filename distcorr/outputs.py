@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -33,7 +35,7 @@ def whole_output(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     Raises
     ------
     DistcorrError
-        ``output-exists`` or ``output-unwritable``.
+        ``output-exists``, ``disk-full`` or ``output-unwritable``.
     """
     refuse_existing(path, overwrite=overwrite)
     temporary = path.parent / f".{uuid.uuid4().hex[:12]}-{path.name}"
@@ -42,9 +44,7 @@ def whole_output(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise DistcorrError(
-            Code.OUTPUT_UNWRITABLE, f"{path} can't be written", error.strerror or str(error)
-        ) from error
+        raise unwritable(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -89,9 +89,7 @@ def whole_directory(
             directory.replace(replaced)
         temporary.replace(directory)
     except OSError as error:
-        raise DistcorrError(
-            Code.OUTPUT_UNWRITABLE, f"{directory} can't be written", error.strerror or str(error)
-        ) from error
+        raise unwritable(directory, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         if directory.exists():
@@ -119,6 +117,21 @@ def refuse_existing_directory(
 
 def _replaceable(path: Path, suffix: str) -> bool:
     return path.is_file() and path.name.endswith(suffix)
+
+
+def unwritable(path: Path, error: OSError) -> DistcorrError:
+    """Say why an output can't be written."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    code = Code.DISK_FULL if full else Code.OUTPUT_UNWRITABLE
+    return DistcorrError(code, f"{path} can't be written", error.strerror or str(error))
+
+
+def remove_temporaries(path: Path) -> None:
+    """Remove what killed writers of ``path`` left; to be called when nobody writes it."""
+    with suppress(OSError):
+        for left in path.parent.glob(f".*-{path.name}"):
+            if re.fullmatch(rf"\.[0-9a-f]{{12}}-{re.escape(path.name)}", left.name):
+                left.unlink(missing_ok=True)
 
 
 def refuse_existing(path: Path, *, overwrite: bool = False) -> None:

@@ -156,3 +156,23 @@ def test_drawings_on_a_scan_come_back_with_a_known_correction(bench, tmp_path):
         assert row.max < 0.05
         assert " met" in row.text()
     assert not replace(rows[0], max=landmarks.TARGET_MM + 0.01).met
+
+
+def test_a_small_batch_is_measured_killed_and_resumed(bench, tmp_path):
+    """Few coarse scans; the cluster has tests of its own."""
+    batch = bench("batch")
+    batch.make_material(tmp_path, 12, 12.0)
+    scans = batch.scans_of(tmp_path, 12)
+    jobs = batch.plan(scans, batch.STATEMENT)
+    speeds = {way: batch.measure(way, tmp_path, jobs) for way in (batch.Way.ALONE, batch.Way.POOL)}
+    assert all(0 < speed.wall_s <= speed.whole_s * 2 for speed in speeds.values())
+    assert batch.contents(tmp_path / "out-alone") == batch.contents(tmp_path / "out-pool")
+    batch.verdicts(speeds)
+    assert "the same bytes: met" in batch.survive(tmp_path, scans)
+
+
+def test_a_pool_is_judged_by_its_rate_per_core(bench):
+    batch = bench("batch")
+    alone, fast, slow = (batch.Speed(wall, 1.0, 10.0) for wall in (1.0, 1.17, 1.19))
+    lines = batch.verdicts({batch.Way.ALONE: alone, batch.Way.POOL: fast, batch.Way.CLUSTER: slow})
+    assert [line.split()[-1] for line in lines[2:]] == ["met", "MISSED"]

@@ -1,5 +1,7 @@
 """Volume files keep the geometry, and independent readers agree."""
 
+from pathlib import Path
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -129,3 +131,25 @@ def test_other_remarks_and_unreadable_files_are_no_mark(tmp_path):
     (tmp_path / "broken.nrrd").write_bytes(b"NRRD0004\n\n")
     for name in ("v.nii", "broken.nrrd", "absent.nrrd"):
         assert not corrected_by(tmp_path / name).known
+
+
+@pytest.mark.parametrize("name", ["a.nrrd", "a.nii", "a.nii.gz"])
+@pytest.mark.parametrize("cut", [1, 5, 100])
+def test_a_file_cut_short_is_no_output(tmp_path, monkeypatch, name, cut):
+    """ITK does not notice that a disk is full while it writes NIfTI."""
+    write = sitk.WriteImage
+
+    def interrupted(image, path, **settings):
+        write(image, path, **settings)
+        size = Path(path).stat().st_size
+        with Path(path).open("r+b") as stream:
+            stream.truncate(size - cut)
+
+    monkeypatch.setattr(sitk, "WriteImage", interrupted)
+    with pytest.raises(DistcorrError, match="cut short") as refusal:
+        write_volume(volume(np.float64), tmp_path / name)
+    assert refusal.value.code is Code.OUTPUT_UNWRITABLE
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    write_volume(volume(np.float64), tmp_path / name)
+    np.testing.assert_array_equal(read_volume(tmp_path / name).array, volume().array)

@@ -58,6 +58,16 @@ class Attachment:
         """Ending that names the format, as written."""
         return _suffix(self.path, self.kind)
 
+    @property
+    def label(self) -> str:
+        """Name by which people are told of it."""
+        return self.name + self.suffix
+
+    @property
+    def outputs(self) -> tuple[str, str]:
+        """Names of the corrected file and of the record beside it."""
+        return self.output(Path()).name, self.record(Path()).name
+
     def output(self, directory: Path) -> Path:
         """Name the corrected file."""
         return directory / f"{self.name}_corrected{self.suffix}"

@@ -7,7 +7,6 @@ alone.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,9 +19,9 @@ from numpy.typing import NDArray
 from distcorr.acquisition import Scan
 from distcorr.apply.follow import CorrectedPoints, correct_points, turn_normals
 from distcorr.apply.labels import LabelInterpolation, correct_labels, grown
-from distcorr.batch.attachment_record import findings_record, sources_record
 from distcorr.batch.attachments import Attachment, Kind
 from distcorr.batch.load import LoadedScan
+from distcorr.batch.record_parts import file_sha256, findings_record, sources_record
 from distcorr.correction import Correction
 from distcorr.errors import Code, DistcorrError, Finding, in_order_of_harm
 from distcorr.labels import read_labels
@@ -295,12 +294,6 @@ def remarks(corrected: CorrectedPoints) -> list[str]:
         else:
             said.append("" if in_scan else "outside of the scan")
     return said
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _counts(corrected: CorrectedPoints) -> dict[str, int]:

@@ -33,6 +33,9 @@ OF_SCANS_ALONE = {
     "image_format": "--format",
     "interpolation": "--interpolation",
     "jacobian": "--jacobian",
+    "jobs": "--jobs",
+    "scheduler": "--scheduler",
+    "outside": "--outside",
 }
 """Options of ``apply`` that mean nothing for what was drawn on a scan."""
 

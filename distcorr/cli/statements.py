@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from distcorr.batch import Statement
-from distcorr.batch.correct import severity_of
+from distcorr.batch.record_parts import severity_of
 from distcorr.errors import Finding
 from distcorr.facts import VendorState
 from distcorr.space import PatientPosition

@@ -16,8 +16,8 @@ from distcorr.acquisition import Scan
 from distcorr.apply import correct_points
 from distcorr.batch import LoadedScan, Statement, load_scan, read_cohort
 from distcorr.batch.attachments import Kind, attachment_of, attachments_of, attachments_of_scan
-from distcorr.batch.correct import plan
 from distcorr.batch.follow import AttachmentOutcome, FollowOptions, correct_attachment, follow
+from distcorr.batch.jobs import plan
 from distcorr.cli.main import main
 from distcorr.correction import Correction
 from distcorr.errors import Code, DistcorrError
@@ -286,7 +286,7 @@ def test_a_manifest_takes_along_what_was_drawn(run: Run, correction: Path, tmp_p
     status, told, _ = run("apply", correction, tmp_path / "cohort.toml", "-o", out)
     assert status == 0
     assert "sub1_bone.stl        corrected  by up to" in told
-    assert sorted(path.name for path in out.iterdir()) == [
+    assert sorted(path.name for path in out.glob("sub1*")) == [
         "sub1_bone_corrected.stl",
         "sub1_bone_corrected.stl.json",
         "sub1_corrected.json",

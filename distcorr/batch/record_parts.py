@@ -1,9 +1,11 @@
-"""Parts of the JSON record that lies beside a corrected attachment."""
+"""Parts that the JSON records of corrected scans and of what was drawn on them share."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from distcorr import __version__
@@ -37,9 +39,23 @@ def findings_record(findings: Iterable[Finding]) -> list[dict[str, str]]:
     return [
         {
             "code": finding.code,
-            "severity": min(finding.severity, Severity.SERIOUS).name.lower(),
+            "severity": severity_of(finding),
             "what": finding.what,
             "evidence": finding.evidence,
         }
         for finding in findings
     ]
+
+
+def severity_of(finding: Finding) -> str:
+    """Name the harm of a finding that came with a result.
+
+    What would be a refusal was overridden if there is a result: it is serious.
+    """
+    return min(finding.severity, Severity.SERIOUS).name.lower()
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
