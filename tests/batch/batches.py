@@ -79,7 +79,7 @@ class Echo:
     """Does nothing, successfully; tells the process in place of a displacement."""
 
     def __call__(self, job: Job) -> Success | Failure:
-        return Success(Outcome((Path(job.name),), float(os.getpid()), 1.0, (), False), 0.0)
+        return Success(Outcome((Path(job.name),), float(os.getpid()), 1.0, (), (), (), False), 0.0)
 
 
 @dataclass(frozen=True)
