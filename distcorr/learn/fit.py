@@ -271,7 +271,7 @@ class _Step:
         return (
             f"{self.share:.0%} of the body, change {self.change_mm:.3f} mm, "
             f"inflation {self.state.inflation:.1f}, "
-            f"prior widths x {prior.coil_scale:.2f} and x {prior.other_scale:.2f}"
+            "prior widths " + " and ".join(f"x {v:.2f}" for v in prior.scales.values())
         )
 
 

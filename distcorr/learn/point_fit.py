@@ -20,7 +20,7 @@ from distcorr.learn.equations import Sum, information_of, solved, stepped, sum_o
 from distcorr.learn.point_figures import contradictions, describe_points
 from distcorr.learn.point_pairs import PointPairs
 from distcorr.learn.points import PointsLinear
-from distcorr.learn.prior import HarmonicPrior
+from distcorr.learn.prior import POINT_GROUPS, HarmonicPrior
 from distcorr.learn.state import State
 
 Array = NDArray[np.float64]
@@ -30,10 +30,6 @@ DEGREES = range(3, 10)
 
 MIN_POINTS = 12
 """Fewest pairs on which a field can rest: motion and calibration use up four."""
-
-WIDEST_PRIOR = 10.0
-"""Largest factor on the prior's widths. Points can't run away as images can, and what
-they show may hold more than a coil's field (B0 along the readout)."""
 
 MAX_STEPS = 100
 TOLERANCE = 0.05
@@ -144,7 +140,7 @@ def _require_enough(sets: Sequence[PointPairs]) -> None:
 
 def _fit(sets: Sequence[PointPairs], degree: int) -> PointFit | None:
     """Fit with one degree; None if it does not converge, as one that is too small may."""
-    prior = HarmonicPrior(HarmonicBasis(degree), widest=WIDEST_PRIOR)
+    prior = HarmonicPrior(HarmonicBasis(degree), POINT_GROUPS)
     state = State.initial(prior, tuple(pairs.still for pairs in sets))
     views = views_of(state, sets, state.harmonics)
     for step in range(1, MAX_STEPS + 1):
