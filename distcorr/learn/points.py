@@ -139,8 +139,9 @@ def linearise(
     )
     none = np.zeros(CALIBRATION_UNKNOWNS)
     precision = np.concatenate([prior.precision, pairs.motion_precision, none])
-    scale = student_scale(at.raw_residual, pairs.sd_mm)
-    # The scatter can only be told once it is known how many unknowns it was fitted with.
+    raw = student_scale(at.raw_residual, pairs.sd_mm)
+    # Neither calibration nor unknowns that the points determine are scatter.
+    scale = student_scale(at.calibrated_residual(raw), pairs.sd_mm)
     determined = at.sums(scale).determined(precision)
     free = max(1.0 - determined / at.raw_residual.size, 1.0 / at.raw_residual.size)
     found = at.sums(student_scale(at.calibrated_residual(scale), pairs.sd_mm, free))

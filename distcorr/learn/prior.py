@@ -132,6 +132,13 @@ MAGNET_START = 10.0
 what the magnet shifts is called scatter of the points."""
 
 
+def _coil_groups() -> tuple[WidthGroup, ...]:
+    return tuple(
+        WidthGroup(f"coil_{orders.name.lower()}_terms", True, orders=orders, widest=WIDEST_FOR_POINTS)
+        for orders in (Orders.ZONAL, Orders.FIRST, Orders.HIGHER)
+    )
+
+
 def _magnet_groups() -> tuple[WidthGroup, ...]:
     return tuple(
         WidthGroup(f"magnet_{axis}_{orders.name.lower()}_terms", False, (a,), orders, start, widest)
@@ -144,8 +151,10 @@ def _magnet_groups() -> tuple[WidthGroup, ...]:
     )
 
 
-POINT_GROUPS = (WidthGroup("coil_terms", True, widest=WIDEST_FOR_POINTS), *_magnet_groups())
-"""What is estimated from points alone: every term that is not a coil's is a magnet's."""
+POINT_GROUPS = (*_coil_groups(), *_magnet_groups())
+"""What is estimated from points alone. Every term that is no coil's is a magnet's, and of
+a coil's terms those of higher order, which its windings are placed to suppress, have a
+width of their own."""
 
 
 @dataclass(frozen=True)
