@@ -69,6 +69,18 @@ class PointFit:
         """The field."""
         return self.state.harmonics
 
+    @property
+    def coil_field(self) -> HarmonicField:
+        """What of the field the symmetry of the coils allows."""
+        prior = self.state.prior
+        return HarmonicField(prior.basis, np.where(prior.coil_terms, self.state.coefficients, 0.0))
+
+    @property
+    def other_field(self) -> HarmonicField:
+        """The rest: the magnet's inhomogeneity in this one scan, and what coils tolerate."""
+        prior = self.state.prior
+        return HarmonicField(prior.basis, np.where(prior.coil_terms, 0.0, self.state.coefficients))
+
     def describe(self) -> list[str]:
         """Say in one line for the field and one for each set what was found."""
         lines = [
@@ -76,6 +88,10 @@ class PointFit:
             + ", ".join(f"{d} ({e:.0f})" for d, e in self.log_evidence.items())
             + f" by log evidence; {self.steps} steps; inflation {self.state.inflation:.1f}"
         ]
+        places = np.concatenate([pairs.true_scanner for pairs in self.pairs])
+        other = np.sqrt((self.other_field.displacement(places) ** 2).mean(axis=0))
+        x, y, z = (f"{mm:.2f}" for mm in other)
+        lines.append(f"of terms that no coil makes (the magnet's): {x}, {y}, {z} mm rms in x, y, z")
         return [*lines, *describe_points(self.pairs, self.views, self.state.motions)]
 
     def findings(self) -> tuple[Finding, ...]:

@@ -178,8 +178,9 @@ def test_points_in_one_frame_need_neither_motion_nor_calibration():
 
 
 OFFSET = np.array([2.6, -0.3, -2.4])
-MAGNET = HarmonicField.from_terms({(2, 0): 3.0, (4, 0): -5.0, (6, 0): 4.0}, {}, {})
-"""B0 of a solenoid as a scan with its readout along x shows it: zonal, 2.7 mm rms."""
+MAGNET = HarmonicField.from_terms({(2, 0): 3.5, (6, 0): -4.9, (8, 0): 31.8}, {}, {})
+"""B0 of a 1 T magnet, compensated up to its sixth order, as published from a scan with
+readout along x."""
 
 
 class WithMagnet:
@@ -192,31 +193,31 @@ class WithMagnet:
         return FIELD.jacobian(points) + MAGNET.jacobian(points)
 
 
-def coil_part(fit):
-    prior = fit.state.prior
-    return HarmonicField(prior.basis, np.where(prior.coil_terms, fit.state.coefficients, 0.0))
-
-
 def test_the_magnets_shift_along_the_readout_leaves_the_coils_terms_alone():
-    pairs = simulated(Acquisition(VendorState.ND, np.eye(4), OBLIQUE), WithMagnet(), count=170)
+    """One width for all terms that no coil makes leaves 0.12 and 0.26 mm."""
+    truth = WithMagnet()
+    pairs = simulated(Acquisition(VendorState.ND, np.eye(4), OBLIQUE), truth, count=170)
     fit = fit_points([pairs])
-    error = coil_part(fit).displacement(ball(1500, 150.0, seed=9)) - FIELD.displacement(
-        ball(1500, 150.0, seed=9)
-    )
-    assert np.linalg.norm(error, axis=1).mean() < 0.25
+    points = ball(1500, 150.0, seed=9)
+    of_coils = fit.coil_field.displacement(points) - FIELD.displacement(points)
+    of_magnet = fit.other_field.displacement(points) - MAGNET.displacement(points)
+    assert np.linalg.norm(of_coils, axis=1).mean() < 0.06
+    assert np.linalg.norm(of_magnet, axis=1).mean() < 0.1
     scales = fit.state.prior.scales
-    assert scales["magnet_x_zonal_terms"] > 8
-    assert max(scales["magnet_y_zonal_terms"], scales["magnet_z_zonal_terms"]) < 4
+    assert scales.pop("magnet_x_zonal_terms") > 30
+    assert max(scales.values()) < 2
 
 
 def test_an_offset_of_the_shown_places_is_told_from_the_field():
     pairs = simulated(acquisition(), offset=OFFSET)
     free = fit_points([replace(pairs, offset_sd_mm=OFFSET_SD_MM)], [5])
-    assert np.abs(free.views[0].calibration.offset_mm - OFFSET).max() < 0.6
-    assert np.linalg.norm(field_error(free)[0], axis=1).mean() < 0.25
+    assert np.abs(free.views[0].calibration.offset_mm - OFFSET).max() < 0.5
+    error = np.linalg.norm(field_error(free)[0], axis=1).mean()
+    assert error < 0.08
+    # Placement alone takes the field along with the phantom.
     bound = fit_points([pairs], [5])
-    assert np.linalg.norm(field_error(bound)[0], axis=1).mean() > 0.5
-    assert bound.views[0].scale_mm > 1.2 * free.views[0].scale_mm
+    assert np.linalg.norm(field_error(bound)[0], axis=1).mean() > 3 * error
+    assert bound.log_evidence[5] < free.log_evidence[5] - 10
 
 
 def test_what_a_fit_predicts_is_where_points_are_shown():
