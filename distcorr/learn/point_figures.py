@@ -120,4 +120,4 @@ def _nuisance(pairs: PointPairs, motion: Motion, moved: Array, shown: Array) -> 
     if pairs.offset_sd_mm > 0:
         columns.append(by_offset.reshape(3 * len(moved), -1))
     # Offset and motion are one where there is no field: not all columns need be independent.
-    return orth(np.concatenate(columns, axis=1))
+    return np.asarray(orth(np.concatenate(columns, axis=1)))

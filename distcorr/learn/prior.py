@@ -77,7 +77,7 @@ class Orders(Enum):
     def hold(self, m: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Tell which orders m, of either sign, these are."""
         lowest, highest = self.value
-        return (np.abs(m) >= lowest) & (np.abs(m) <= highest)
+        return np.asarray((np.abs(m) >= lowest) & (np.abs(m) <= highest))
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class WidthGroup:
         """Which coefficients belong to the group, shape (3, size)."""
         held = self.orders.hold(np.array([term.m for term in basis.terms]))
         own = np.isin(np.arange(3), self.components)
-        return (_coil_terms(basis) == self.of_coil) & own[:, None] & held
+        return np.asarray((_coil_terms(basis) == self.of_coil) & own[:, None] & held)
 
 
 def _coil_terms(basis: HarmonicBasis) -> NDArray[np.bool_]:
@@ -134,7 +134,9 @@ what the magnet shifts is called scatter of the points."""
 
 def _coil_groups() -> tuple[WidthGroup, ...]:
     return tuple(
-        WidthGroup(f"coil_{orders.name.lower()}_terms", True, orders=orders, widest=WIDEST_FOR_POINTS)
+        WidthGroup(
+            f"coil_{orders.name.lower()}_terms", True, orders=orders, widest=WIDEST_FOR_POINTS
+        )
         for orders in (Orders.ZONAL, Orders.FIRST, Orders.HIGHER)
     )
 

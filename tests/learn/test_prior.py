@@ -74,7 +74,9 @@ def test_widths_follow_the_data_within_limits() -> None:
     assert none.scales["other_terms"] == WIDTH_RANGE[0]
     assert WIDTH_RANGE[0] < none.scales["coil_terms"] < 1
     # Each estimate starts from the table, not from the last one.
-    assert huge.updated(PRIOR.tabulated_sd, np.zeros(shape)).scales["coil_terms"] == pytest.approx(1)
+    assert huge.updated(PRIOR.tabulated_sd, np.zeros(shape)).scales["coil_terms"] == pytest.approx(
+        1
+    )
 
 
 def test_the_groups_are_estimated_apart() -> None:
