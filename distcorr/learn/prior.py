@@ -10,11 +10,11 @@ Points of a single scan show more than its coils: the inhomogeneity of the magne
 moves what is imaged along the readout and, with a slice-selective excitation,
 along the slice's normal (Chang & Fitzpatrick 1992, IEEE Trans Med Imaging 11:319).
 It is harmonic too. A solenoid is wound about its axis, and so its field is made of
-zonal terms first of all; terms of order 1 tell of a part that lies off the axis or
-is tilted, and windings make none of higher order (Romeo & Hoult 1984, Magn Reson
+zonal terms first of all, the lowest of which are compensated by design; terms of order
+1 tell of a part that lies off the axis or is tilted (Romeo & Hoult 1984, Magn Reson
 Med 1:44). Which axis the readout was is not asked: terms that no coil makes have a
-width for each component and each of these three kinds (:data:`POINT_GROUPS`), and
-where there is no shift the data make it small. What has the coil's own symmetry
+width for each component and each of these kinds (:data:`POINT_GROUPS`), and where
+there is no shift the data make it small. What has the coil's own symmetry
 (odd zonal terms along z, order 1 along x) can't be told from the coil's.
 """
 
@@ -124,8 +124,8 @@ WIDEST_FOR_POINTS = 10.0
 as images can."""
 
 WIDEST_FOR_MAGNET = 100.0
-"""The same for terms that a magnet makes: 30 mm at ``PRIOR_RADIUS_MM``, beyond the
-sphere of 300 to 500 mm within which magnets are homogeneous."""
+"""The same for terms that a magnet makes; a magnet of 1 T compensated up to degree 6
+asked for 63 (its term (8, 0) was 32 mm at 200 mm)."""
 
 MAGNET_START = 10.0
 """Factor from which these start. A fit that starts narrow ends at a lesser optimum, where
