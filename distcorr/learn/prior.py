@@ -93,7 +93,7 @@ class WidthGroup:
     components : tuple of int
     orders : Orders
     scale : float
-        The factor: where a fit starts from, then as estimated.
+        The factor: 1 before any data, then as estimated.
     widest : float
         Largest factor that the data may ask for.
     """
@@ -127,10 +127,6 @@ WIDEST_FOR_MAGNET = 100.0
 """The same for terms that a magnet makes; a magnet of 1 T compensated up to degree 6
 asked for 63 (its term (8, 0) was 32 mm at 200 mm)."""
 
-MAGNET_START = 10.0
-"""Factor from which these start. A fit that starts narrow ends at a lesser optimum, where
-what the magnet shifts is called scatter of the points."""
-
 
 def _coil_groups() -> tuple[WidthGroup, ...]:
     return tuple(
@@ -143,12 +139,12 @@ def _coil_groups() -> tuple[WidthGroup, ...]:
 
 def _magnet_groups() -> tuple[WidthGroup, ...]:
     return tuple(
-        WidthGroup(f"magnet_{axis}_{orders.name.lower()}_terms", False, (a,), orders, start, widest)
+        WidthGroup(f"magnet_{axis}_{orders.name.lower()}_terms", False, (a,), orders, widest=widest)
         for a, axis in enumerate("xyz")
-        for orders, start, widest in (
-            (Orders.ZONAL, MAGNET_START, WIDEST_FOR_MAGNET),
-            (Orders.FIRST, MAGNET_START, WIDEST_FOR_MAGNET),
-            (Orders.HIGHER, 1.0, WIDEST_FOR_POINTS),
+        for orders, widest in (
+            (Orders.ZONAL, WIDEST_FOR_MAGNET),
+            (Orders.FIRST, WIDEST_FOR_MAGNET),
+            (Orders.HIGHER, WIDEST_FOR_POINTS),
         )
     )
 

@@ -197,7 +197,7 @@ def test_the_magnets_shift_along_the_readout_leaves_the_coils_terms_alone():
     """One width for all terms that no coil makes leaves 0.12 and 0.26 mm."""
     truth = WithMagnet()
     pairs = simulated(Acquisition(VendorState.ND, np.eye(4), OBLIQUE), truth, count=170)
-    fit = fit_points([pairs])
+    fit = fit_points([pairs], [8])
     points = ball(1500, 150.0, seed=9)
     of_coils = fit.coil_field.displacement(points) - FIELD.displacement(points)
     of_magnet = fit.other_field.displacement(points) - MAGNET.displacement(points)
