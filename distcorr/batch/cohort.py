@@ -154,7 +154,7 @@ class Nuisance(StrEnum):
 _PAIRS = "table of pairs: true_x to shown_z, or x_gt to z_gnl; patient LPS, mm"
 _LIST = "list of points: .mrk.json, .fcsv, or .csv with x, y, z (LPS, mm)"
 _PLACEMENT = "whether a rigid motion from the true to the shown places is estimated"
-_CALIBRATION = "whether a linear error of the shown places (voxel size) is estimated"
+_CALIBRATION = "whether a linear error (voxel size) and an offset of the shown places are estimated"
 
 
 class CohortPoints(_Entry):

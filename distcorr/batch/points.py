@@ -11,7 +11,13 @@ from distcorr.acquisition import Acquisition
 from distcorr.batch.cohort import Cohort, CohortPoints, Nuisance
 from distcorr.correction import InputRole, ProvenanceInput
 from distcorr.errors import Code, DistcorrError, Finding, in_order_of_harm
-from distcorr.learn.point_pairs import CALIBRATION_SD, DEFAULT_SD_MM, FREE_PLACEMENT, PointPairs
+from distcorr.learn.point_pairs import (
+    CALIBRATION_SD,
+    DEFAULT_SD_MM,
+    FREE_PLACEMENT,
+    OFFSET_SD_MM,
+    PointPairs,
+)
 from distcorr.points import MatchedPoints, match_lists, read_pairs, read_points
 from distcorr.space.frames import T_scanner_patient
 
@@ -91,6 +97,7 @@ def _load(cohort: Cohort, entry: CohortPoints) -> LoadedPoints:
         DEFAULT_SD_MM if entry.sd_mm is None else entry.sd_mm,
         FREE_PLACEMENT if entry.placement is Nuisance.FREE else None,
         CALIBRATION_SD if entry.calibration is Nuisance.FREE else 0.0,
+        OFFSET_SD_MM if entry.calibration is Nuisance.FREE else 0.0,
     )
     source = ProvenanceInput(
         reference=entry.id,

@@ -77,8 +77,9 @@ MAX_STEP_SIGMAS = 2.0
 
 
 WIDEST_COARSE = (WIDTH_RANGE[1], 1.0)
-"""Widest prior before the finest stage: while blur mixes tissues of different contrast,
-terms without the coil's symmetry fit the similarity's errors first."""
+"""Largest factors on the prior's widths, of the coil's terms and the others, before the
+finest stage: while blur mixes tissues of different contrast, terms without the coil's
+symmetry fit the similarity's errors first."""
 
 STEPS_BEFORE_DEGREE = 2
 """Steps of the finest stage before the data choose the degree: what a coarser stage has
@@ -171,7 +172,7 @@ def fit_harmonics(
             state = _aligned(references, bodies, levels, settings, points)
         last = stage is stages[-1]
         if last:
-            state = _with_widest(state, (WIDTH_RANGE[1], WIDTH_RANGE[1]))
+            state = replace(state, prior=state.prior.limited(WIDTH_RANGE[1], WIDTH_RANGE[1]))
         for step in range(stage.max_steps):
             if last and step == STEPS_BEFORE_DEGREE:
                 evidence = _evidence(state, levels, points, stage, settings)
@@ -218,10 +219,6 @@ def _informed(
     return state, information_of(state, images.normal, told.normal)
 
 
-def _with_widest(state: State, widest: tuple[float, float]) -> State:
-    return replace(state, prior=replace(state.prior, widest=widest))
-
-
 def _rows(state: State, levels: Sequence[PairLevel], field: LatticeField) -> list[Rows]:
     subjects = subjects_of([level.reference for level in levels])
     rows = []
@@ -244,7 +241,7 @@ def _aligned(
 ) -> State:
     """Start from each subject's rigid alignment near the isocentre, without a field."""
     a = ALIGNMENT
-    prior = HarmonicPrior(HarmonicBasis(settings.max_degree), widest=WIDEST_COARSE)
+    prior = HarmonicPrior(HarmonicBasis(settings.max_degree)).limited(*WIDEST_COARSE)
     nothing = lattice_of(HarmonicField(prior.basis, np.zeros((3, prior.basis.size))), settings)
     motions = []
     for i in _most_central(levels):
@@ -289,7 +286,7 @@ class _Step:
         return (
             f"{self.share:.0%} of the body, change {self.change_mm:.3f} mm, "
             f"inflation {self.state.inflation:.1f}, "
-            f"prior widths x {prior.coil_scale:.2f} and x {prior.other_scale:.2f}"
+            "prior widths " + " and ".join(f"x {v:.2f}" for v in prior.scales.values())
         )
 
 

@@ -11,7 +11,7 @@ from distcorr.batch import load_points, read_cohort
 from distcorr.correction import InputRole
 from distcorr.errors import DistcorrError
 from distcorr.facts import VendorState
-from distcorr.learn.point_pairs import CALIBRATION_SD, DEFAULT_SD_MM, FREE_PLACEMENT
+from distcorr.learn.point_pairs import CALIBRATION_SD, DEFAULT_SD_MM, FREE_PLACEMENT, OFFSET_SD_MM
 from distcorr.points import PointList, write_points
 
 TRUE = np.array([[10.0, 0, 0], [0, 20, 0], [0, 0, 30], [5, 5, 5], [-40, 0, 9]])
@@ -68,6 +68,7 @@ def test_defaults_estimate_placement_and_calibration(tmp_path: Path) -> None:
     assert one.pairs.sd_mm == DEFAULT_SD_MM
     np.testing.assert_array_equal(one.pairs.motion_sd, FREE_PLACEMENT)
     assert one.pairs.calibration_sd == CALIBRATION_SD
+    assert one.pairs.offset_sd_mm == OFFSET_SD_MM
 
 
 def test_everything_stated_is_taken(tmp_path: Path) -> None:
@@ -94,6 +95,7 @@ calibration = "known"
     assert one.pairs.sd_mm == 0.7
     assert one.pairs.motion_sd is None
     assert one.pairs.calibration_sd == 0
+    assert one.pairs.offset_sd_mm == 0
 
 
 TWO_LISTS = 'true = "true.mrk.json"\nshown = "unnamed.csv"\n'
