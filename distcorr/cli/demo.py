@@ -31,8 +31,8 @@ from distcorr.phantom.fields import FieldName
 from distcorr.phantom.pairs import PairSettings
 from distcorr.phantom.settings import ScanSettings
 from distcorr.report.before_after import Side, write_before_after
+from distcorr.roundness import Roundness, Surface, measure_roundness
 from distcorr.space import Volume
-from distcorr.space.roundness import ellipsoid_of_surface
 
 VOXEL_MM = 4.0
 """Coarse enough for a minute or two on two cores, fine enough to see the squeeze."""
@@ -118,8 +118,8 @@ class _Head:
     name: str
     shown: Volume
     corrected: Volume
-    ratio_shown: float
-    ratio_corrected: float
+    as_shown: Roundness
+    as_corrected: Roundness
 
 
 def _heads(scan: Scan, correction: Correction, folder: Path, record: dict[str, Any]) -> list[_Head]:
@@ -136,11 +136,16 @@ def _heads(scan: Scan, correction: Correction, folder: Path, record: dict[str, A
                 sphere["name"],
                 shown.volume,
                 apply_correction(shown, correction, ApplyOptions(Interpolation.LINEAR)).volume,
-                ellipsoid_of_surface(surface).axis_ratio,
-                ellipsoid_of_surface(moved).axis_ratio,
+                _roundness(surface),
+                _roundness(moved),
             )
         )
     return heads
+
+
+def _roundness(surface: NDArray[np.float64]) -> Roundness:
+    """Measure where points went that were spread evenly over the ball, 3 mm apart."""
+    return measure_roundness(Surface(surface, None, np.ones(len(surface)), 3.0 * np.eye(3)))
 
 
 def _errors(
@@ -161,8 +166,8 @@ def _verdict(
     heads: list[_Head], errors: tuple[NDArray[np.float64], NDArray[np.float64]]
 ) -> list[str]:
     lines = [
-        f"{head.name}: axis ratio {head.ratio_shown:.3f} as scanned, "
-        f"{head.ratio_corrected:.3f} corrected, 1.000 true"
+        f"{head.name}: axis ratio {head.as_shown.axis_ratio:.3f} as scanned (squeezed "
+        f"{head.as_shown.squeeze_name}), {head.as_corrected.axis_ratio:.3f} corrected, 1.000 true"
         for head in heads
     ]
     before, after = errors

@@ -1,0 +1,167 @@
+"""How round a ball is shown, and whether that can be chance.
+
+The scatter is found by leaving out one patch of the surface after the other
+(delete-a-group jackknife, Efron & Tibshirani 1993, chapter 11): errors of
+neighbouring points belong together, by the steps of voxels as by a hand that
+drew, and only whole patches are independent. The five numbers that make an
+ellipsoid of a sphere are then tested together (Hotelling's T-squared).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from distcorr.roundness.fit import Ellipsoid, Sphere, fit_ellipsoid, fit_sphere, without_cut
+from distcorr.roundness.surface import Surface
+
+Array = NDArray[np.float64]
+
+PATCHES = 24
+"""Of the whole sphere: 45 degrees across, wider than errors of neighbours reach."""
+
+MIN_PATCHES = 12
+"""Half of the ball: less of it says little of its shape, and fewer patches can't
+carry a covariance of five numbers."""
+
+SIGNIFICANT = 0.01
+"""Probability below which chance is ruled out."""
+
+_DIRECTIONS = (
+    ("left-right", (1.0, 0.0, 0.0)),
+    ("front-back", (0.0, 1.0, 0.0)),
+    ("head-foot", (0.0, 0.0, 1.0)),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Roundness:
+    """Shape of what is truly a ball.
+
+    Attributes
+    ----------
+    sphere : Sphere
+    ellipsoid : Ellipsoid
+    axis_ratio_sd : float or None
+        Standard deviation of the ellipsoid's axis ratio; None if the surface is
+        too small a part of a ball for it.
+    p_value : float or None
+        Probability that a ball shows at least this deviation by chance.
+    """
+
+    sphere: Sphere
+    ellipsoid: Ellipsoid
+    axis_ratio_sd: float | None
+    p_value: float | None
+
+    @property
+    def axis_ratio(self) -> float:
+        """Shortest to longest axis; 1 for a ball."""
+        return self.ellipsoid.axis_ratio
+
+    @property
+    def squeeze_lps(self) -> Array:
+        """Direction of the shortest axis, a unit vector; its sign means nothing."""
+        axis: Array = self.ellipsoid.axes_lps[:, 0]
+        return axis if axis[np.argmax(np.abs(axis))] > 0 else -axis
+
+    @property
+    def squeeze_name(self) -> str:
+        """The patient's axis nearest to the squeeze, and the angle between them."""
+        name, axis = max(_DIRECTIONS, key=lambda row: abs(float(self.squeeze_lps @ row[1])))
+        angle = np.rad2deg(np.arccos(np.clip(abs(float(self.squeeze_lps @ axis)), 0.0, 1.0)))
+        return f"{name} ({angle:.0f} deg off)"
+
+    @property
+    def significant(self) -> bool | None:
+        """Whether chance is ruled out; None if that can't be told."""
+        return None if self.p_value is None else self.p_value < SIGNIFICANT
+
+    @property
+    def text(self) -> str:
+        """One line: ratio, direction, significance."""
+        spread = "" if self.axis_ratio_sd is None else f" ± {self.axis_ratio_sd:.3f}"
+        ratio = f"axis ratio {self.axis_ratio:.3f}{spread}"
+        if self.p_value is None:
+            return f"{ratio}, shortest {self.squeeze_name}; too little surface to test it"
+        chance = f"p {'< 0.001' if self.p_value < 0.001 else f'= {self.p_value:.3f}'}"
+        if self.significant:
+            return f"{ratio}, squeezed {self.squeeze_name}, {chance}"
+        return f"{ratio}, no squeeze beyond chance ({chance})"
+
+    def __repr__(self) -> str:
+        radii = " x ".join(f"{radius:.2f}" for radius in self.ellipsoid.radii_mm)
+        return f"Roundness({self.text}; semi-axes {radii} mm)"
+
+
+def measure_roundness(surface: Surface) -> Roundness:
+    """Fit sphere and ellipsoid to the surface of what is truly a ball.
+
+    Parameters
+    ----------
+    surface : Surface
+        Of the whole ball or most of it; parts that belong to no ball, such as
+        where a neck was cut, are recognised if they are small.
+
+    Returns
+    -------
+    Roundness
+
+    Raises
+    ------
+    DistcorrError
+        ``not-converged`` if the points do not determine a ball.
+    """
+    sphere = fit_sphere(surface)
+    ball = without_cut(surface, sphere)
+    ellipsoid = fit_ellipsoid(ball, sphere)
+    patch = _patches(ball.points_lps, ellipsoid.centre_lps)
+    present = np.unique(patch)
+    if len(present) < MIN_PATCHES:
+        return Roundness(sphere, ellipsoid, None, None)
+    left_out = [fit_ellipsoid(ball.where(patch != one), sphere, ellipsoid) for one in present]
+    ratios = np.array([[one.axis_ratio] for one in left_out])
+    shapes = np.array([_deviation(one) for one in left_out])
+    sd = float(np.sqrt(_jackknife(ratios)[0, 0]))
+    return Roundness(sphere, ellipsoid, sd, _chance(_deviation(ellipsoid), shapes))
+
+
+def _patches(points_lps: Array, centre_lps: Array) -> NDArray[np.intp]:
+    n = np.arange(PATCHES) + 0.5
+    z = 1 - 2 * n / PATCHES
+    azimuth = np.pi * (1 + 5**0.5) * n
+    r = np.sqrt(1 - z * z)
+    directions = np.stack([r * np.cos(azimuth), r * np.sin(azimuth), z], axis=-1)
+    return np.asarray(np.argmax((points_lps - centre_lps) @ directions.T, axis=1))
+
+
+def _deviation(ellipsoid: Ellipsoid) -> Array:
+    """Five numbers that are zero for a ball and keep their length when it is turned."""
+    s = ellipsoid.log_shape
+    return np.array(
+        [
+            (s[0, 0] - s[1, 1]) / np.sqrt(2.0),
+            s[2, 2] * np.sqrt(1.5),
+            np.sqrt(2.0) * s[0, 1],
+            np.sqrt(2.0) * s[0, 2],
+            np.sqrt(2.0) * s[1, 2],
+        ]
+    )
+
+
+def _jackknife(values: Array) -> Array:
+    """Covariance of an estimate from its values with one group left out, (g, n) to (n, n)."""
+    groups = len(values)
+    off = values - values.mean(axis=0)
+    return np.asarray((groups - 1) / groups * off.T @ off)
+
+
+def _chance(deviation: Array, left_out: Array) -> float:
+    groups, numbers = left_out.shape
+    covariance = _jackknife(left_out)
+    t2 = float(deviation @ np.linalg.pinv(covariance) @ deviation)
+    f = t2 * (groups - numbers) / (numbers * (groups - 1))
+    return float(stats.f.sf(f, numbers, groups - numbers))
