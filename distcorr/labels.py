@@ -47,11 +47,14 @@ class LabelFile:
         On one grid; one unless segments overlap.
     header : dict of str to str
         Everything else that the file says.
+    corrected : bool
+        Whether distcorr has corrected it.
     """
 
     path: Path
     layers: tuple[Volume, ...]
     header: dict[str, str]
+    corrected: bool
 
     @property
     def grid(self) -> Grid:
@@ -112,7 +115,7 @@ def read_labels(path: Path) -> LabelFile:
     ------
     DistcorrError
         ``not-found``, ``unreadable``, ``bad-format`` if it is not
-        three-dimensional, ``geometry-invalid``, ``already-corrected``.
+        three-dimensional, ``geometry-invalid``.
     """
     path = Path(path)
     suffix = suffix_of(path)
@@ -131,10 +134,7 @@ def read_labels(path: Path) -> LabelFile:
             f"{path} has {image.GetDimension()} dimensions", "give one volume a file",
         )  # fmt: skip
     header = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
-    if MARK in header.get(_MARK_KEYS[suffix], ""):
-        raise DistcorrError(
-            Code.ALREADY_CORRECTED, "this label map was corrected by distcorr before", str(path)
-        )
+    corrected = MARK in header.get(_MARK_KEYS[suffix], "")
     # Its own keys describe the grid and are written anew.
     kept = {
         key: value
@@ -146,7 +146,7 @@ def read_labels(path: Path) -> LabelFile:
         image if components == 1 else _sitk.VectorIndexSelectionCast(image, n)
         for n in range(components)
     ]
-    return LabelFile(path, tuple(from_sitk(part) for part in parts), kept)
+    return LabelFile(path, tuple(from_sitk(part) for part in parts), kept, corrected)
 
 
 def _joined(layers: Sequence[Volume]) -> Any:

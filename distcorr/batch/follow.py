@@ -203,6 +203,7 @@ class _Result:
 
 def _labels(path: Path, scan: Scan, correction: Correction, options: FollowOptions) -> _Result:
     file = read_labels(path)
+    _require_as_drawn(path, corrected=file.corrected)
     grid = options.like
     if grid is None:
         held = np.logical_or.reduce([layer.array != 0 for layer in file.layers])
@@ -242,6 +243,7 @@ def _points(path: Path, scan: Scan, correction: Correction, options: FollowOptio
 
 def _mesh(path: Path, scan: Scan, correction: Correction, options: FollowOptions) -> _Result:
     mesh = read_mesh(path, options.mesh_axes)
+    _require_as_drawn(path, corrected=mesh.corrected)
     corrected = correct_points(mesh.points_lps, scan, correction, options.force_reason)
     if not corrected.mapped.all():
         raise DistcorrError(
@@ -259,6 +261,13 @@ def _mesh(path: Path, scan: Scan, correction: Correction, options: FollowOptions
         _counts(corrected),
         lambda output: mesh.write(output, corrected.true_lps, normals),
     )
+
+
+def _require_as_drawn(path: Path, *, corrected: bool) -> None:
+    if corrected:
+        raise DistcorrError(
+            Code.ALREADY_CORRECTED, "this file was corrected by distcorr before", str(path)
+        )
 
 
 def _turned(

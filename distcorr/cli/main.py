@@ -22,6 +22,7 @@ from distcorr.cli.inspect import inspect
 from distcorr.cli.learn import learn
 from distcorr.cli.plan import plan
 from distcorr.cli.report import report
+from distcorr.cli.roundness import roundness
 from distcorr.cli.simulate import simulate
 from distcorr.cli.validate import validate
 from distcorr.errors import Code, DistcorrError
@@ -51,6 +52,7 @@ app.command("validate")(validate)
 app.command("apply")(apply)
 app.command("field")(field)
 app.command("report")(report)
+app.command("roundness")(roundness)
 app.command("simulate")(simulate)
 app.command("demo")(demo)
 

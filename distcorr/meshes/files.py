@@ -39,8 +39,7 @@ def read_mesh(path: Path, axes: FileAxes | None = None) -> Mesh:
     ------
     DistcorrError
         ``not-found``, ``too-large``, ``bad-format``, ``unreadable``,
-        ``mesh-invalid`` if it is empty or holds impossible points,
-        ``already-corrected``.
+        ``mesh-invalid`` if it is empty or holds impossible points.
     """
     path = Path(path)
     suffix = path.suffix.lower()

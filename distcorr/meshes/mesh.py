@@ -44,16 +44,23 @@ class Mesh(ABC):
         Axes of its coordinates in the file, and in the file that is written.
     findings : tuple of Finding
         What has to be known about the file.
+    corrected : bool
+        Whether distcorr has corrected it.
     """
 
     path: Path
     axes: FileAxes
     findings: tuple[Finding, ...]
+    corrected: bool
 
     @property
     @abstractmethod
     def points_lps(self) -> Array:
         """Points, shape (m, 3), patient LPS, mm."""
+
+    @abstractmethod
+    def triangles(self) -> NDArray[np.intp]:
+        """Cut the faces into triangles: numbers of points, shape (t, 3)."""
 
     @abstractmethod
     def normals_lps(self, kind: NormalsKind) -> Array | None:
@@ -143,13 +150,8 @@ def chosen_axes(
     Raises
     ------
     DistcorrError
-        ``already-corrected`` if the header carries the mark of a corrected mesh,
         ``mesh-invalid`` if it names both axes.
     """
-    if MARK in header:
-        raise DistcorrError(
-            Code.ALREADY_CORRECTED, "this mesh was corrected by distcorr before", str(path)
-        )
     named = [axes for axes in FileAxes if f"{SPACE}={axes}" in header]
     if len(named) > 1 and stated is None:
         raise invalid(path, "the file states two systems of axes", header.strip())

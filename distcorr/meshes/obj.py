@@ -8,6 +8,7 @@ with them: one normal may serve many points, and viewers compute them anyway.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ class ObjMesh(Mesh):
     Raises
     ------
     DistcorrError
-        ``unreadable``, ``mesh-invalid``, ``already-corrected``.
+        ``unreadable``, ``mesh-invalid``.
     """
 
     def __init__(self, path: Path, stated: FileAxes | None) -> None:
@@ -58,6 +59,7 @@ class ObjMesh(Mesh):
         # A backslash at the end continues a line.
         self._lines = text.replace("\\\r\n", " ").replace("\\\n", " ").splitlines()
         comments = "\n".join(line for line in self._lines if line.startswith("#"))
+        self.corrected = MARK in comments
         self.axes, findings = chosen_axes(path, comments, stated)
         self._vertices = [n for n, line in enumerate(self._lines) if _keyword(line) == "v"]
         self._points = np.array([self._coordinates(n) for n in self._vertices]).reshape(-1, 3)
@@ -79,6 +81,17 @@ class ObjMesh(Mesh):
     def centres_lps(self) -> Array:
         """Not needed, because no normals of cells are kept; none."""
         return np.empty((0, 3))
+
+    def triangles(self) -> NDArray[np.intp]:
+        """Cut the faces into fans of triangles: numbers of points, shape (t, 3)."""
+        found = []
+        for line in self._lines:
+            if _keyword(line) != "f":
+                continue
+            named = [int(word.split("/")[0]) for word in line.split()[1:]]
+            corners = [n - 1 if n > 0 else len(self._points) + n for n in named]
+            found += [(corners[0], b, c) for b, c in pairwise(corners[1:])]
+        return np.array(found, dtype=np.intp).reshape(-1, 3)
 
     def normals_lps(self, kind: NormalsKind) -> Array | None:  # noqa: ARG002
         """Return None: normals are left out."""

@@ -83,7 +83,7 @@ class VtkMesh(Mesh):
     ------
     DistcorrError
         ``unreadable``, ``bad-format`` for other data sets than surfaces,
-        ``mesh-invalid``, ``already-corrected``.
+        ``mesh-invalid``.
     """
 
     def __init__(self, path: Path, kind: VtkFormat, stated: FileAxes | None) -> None:
@@ -95,6 +95,7 @@ class VtkMesh(Mesh):
         elif kind is VtkFormat.STL:
             self._require_whole_stl()
         self._data, header = _read(path, kind)
+        self.corrected = MARK in header
         self.axes, findings = chosen_axes(path, header, stated)
         self._points = _numpy(self._data.GetPoints().GetData()) if _has_points(self._data) else None
         found = np.empty((0, 3)) if self._points is None else self._points
@@ -117,6 +118,11 @@ class VtkMesh(Mesh):
             corners = [ids.GetId(corner) for corner in range(ids.GetNumberOfIds())]
             centres[number] = points[corners].mean(axis=0)
         return centres
+
+    def triangles(self) -> NDArray[np.intp]:
+        """Cut the faces into triangles: numbers of points, shape (t, 3)."""
+        cut = _triangles(self._data).GetPolys()
+        return _numpy(cut.GetConnectivityArray()).astype(np.intp).reshape(-1, 3)
 
     def normals_lps(self, kind: NormalsKind) -> Array | None:
         """Return the normals that the file holds for its points or cells, shape (m, 3)."""

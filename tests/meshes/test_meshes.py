@@ -65,7 +65,27 @@ def test_moved_points_stay_in_the_axes_of_the_file(
     again = tmp_path / f"again{suffix}"
     mesh.write(again, shown + SHIFT, {})
     assert again.read_bytes() == out.read_bytes()
-    assert refusal(out).code is Code.ALREADY_CORRECTED
+    assert not mesh.corrected
+    assert read_mesh(out).corrected
+
+
+def test_faces_are_cut_into_triangles(tmp_path: Path) -> None:
+    text = "v 0 0 0\nv 2 0 0\nv 2 2 0\nv 0 2 0\nv 0 0 1\nf 1 2 3 4\nf -5/1 2/2/2 -1\nl 1 2\n"
+    (tmp_path / "a.obj").write_text(text)
+    found = read_mesh(tmp_path / "a.obj").triangles()
+    assert found.tolist() == [[0, 1, 2], [0, 2, 3], [0, 1, 4]]
+
+
+@pytest.mark.parametrize("suffix", [".stl", ".ply", ".vtk", ".vtp", ".obj"])
+def test_triangles_of_every_format_span_the_same_area(tmp_path: Path, suffix: str) -> None:
+    mesh = read_mesh(write(tmp_path / f"in{suffix}", polydata(), "LPS", False))
+    a, b, c = (mesh.points_lps[mesh.triangles()[:, n]] for n in range(3))
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2
+    whole = CORNERS[np.array(FACES)]
+    expected = np.linalg.norm(
+        np.cross(whole[:, 1] - whole[:, 0], whole[:, 2] - whole[:, 0]), axis=1
+    ).sum()
+    assert area == pytest.approx(expected / 2, rel=1e-5)
 
 
 coordinates = st.integers(-400_000, 400_000).map(lambda um: um / 1000)
