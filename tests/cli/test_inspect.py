@@ -3,6 +3,7 @@
 import json
 import subprocess
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -111,7 +112,6 @@ def test_refusals_and_usage(tmp_path):
 
 
 def test_origins_are_those_of_the_real_tools(data, tool, tmp_path):
-    nib = pytest.importorskip("nibabel")
     folder = data / "knee_axcor" / "cor_pd_fs"
     [series] = json.loads(run("inspect", folder, "--json").stdout)["series"]
     subprocess.run(
