@@ -69,16 +69,7 @@ def read_volume(path: Path) -> Volume:
         several components, ``geometry-invalid``.
     """
     path = Path(path)
-    suffix_of(path)
-    if not path.is_file():
-        raise DistcorrError(Code.NOT_FOUND, "no such file", str(path))
-    try:
-        image: Any = sitk.ReadImage(str(path))
-    except RuntimeError as failure:
-        reason = str(failure).strip().splitlines()[-1]
-        raise DistcorrError(
-            Code.UNREADABLE, "the image can't be read", f"{path}: {reason}"
-        ) from failure
+    image = read_image(path)
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
         raise DistcorrError(
             Code.BAD_FORMAT,
@@ -88,6 +79,30 @@ def read_volume(path: Path) -> Volume:
             "give one three-dimensional volume",
         )
     return from_sitk(image)
+
+
+def read_image(path: Path) -> Any:
+    """Read an image file as SimpleITK does.
+
+    Returns
+    -------
+    SimpleITK.Image
+
+    Raises
+    ------
+    DistcorrError
+        ``bad-format``, ``not-found`` or ``unreadable``.
+    """
+    suffix_of(path)
+    if not path.is_file():
+        raise DistcorrError(Code.NOT_FOUND, "no such file", str(path))
+    try:
+        return sitk.ReadImage(str(path))
+    except RuntimeError as failure:
+        reason = str(failure).strip().splitlines()[-1]
+        raise DistcorrError(
+            Code.UNREADABLE, "the image can't be read", f"{path}: {reason}"
+        ) from failure
 
 
 def corrected_by(path: Path) -> Fact[str]:

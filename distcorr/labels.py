@@ -20,7 +20,7 @@ import SimpleITK as sitk  # noqa: N813 - the name it has everywhere
 from numpy.typing import NDArray
 
 from distcorr.errors import Code, DistcorrError
-from distcorr.images import from_sitk, suffix_of, to_sitk
+from distcorr.images import from_sitk, read_image, suffix_of, to_sitk
 from distcorr.space import Grid, Volume, transform_points
 
 _sitk: Any = sitk
@@ -119,15 +119,7 @@ def read_labels(path: Path) -> LabelFile:
     """
     path = Path(path)
     suffix = suffix_of(path)
-    if not path.is_file():
-        raise DistcorrError(Code.NOT_FOUND, "no such file", str(path))
-    try:
-        image: Any = sitk.ReadImage(str(path))
-    except RuntimeError as failure:
-        reason = str(failure).strip().splitlines()[-1]
-        raise DistcorrError(
-            Code.UNREADABLE, "the label map can't be read", f"{path}: {reason}"
-        ) from failure
+    image = read_image(path)
     if image.GetDimension() != 3:
         raise DistcorrError(
             Code.BAD_FORMAT, "the label map is not three-dimensional",

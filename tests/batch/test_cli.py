@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,6 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
-from distcorr.cli.main import main
 from distcorr.dicom import load_series
 from distcorr.facts import VendorState
 from distcorr.images import read_volume, write_volume
@@ -22,26 +20,6 @@ from tests.correction.examples import SCANNER, correction_of, example_field
 
 Result = tuple[int, str, str]
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: object) -> Result:
-        monkeypatch.setattr(sys, "argv", ["distcorr", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        told = capsys.readouterr()
-        code = end.value.code
-        return (code if isinstance(code, int) else 0), told.out, told.err
-
-    return call
-
-
-@pytest.fixture
-def correction(tmp_path: Path) -> Path:
-    path = tmp_path / "scanner.distcorr"
-    correction_of(example_field()).save(path)
-    return path
 
 
 def test_apply_writes_volume_mask_and_record(run: Run, correction: Path, tmp_path: Path) -> None:

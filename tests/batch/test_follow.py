@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from distcorr.batch import LoadedScan, Statement, load_scan, read_cohort
 from distcorr.batch.attachments import Kind, attachment_of, attachments_of, attachments_of_scan
 from distcorr.batch.follow import AttachmentOutcome, FollowOptions, correct_attachment, follow
 from distcorr.batch.jobs import plan
-from distcorr.cli.main import main
 from distcorr.correction import Correction
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import VendorState
@@ -254,26 +252,6 @@ def drawn_scan(folder: Path) -> None:
     marks(folder / "marks.mrk.json", SHOWN)
     meshes.write(folder / "bone.stl", meshes.polydata(), None)
     (folder / "cohort.toml").write_text(MANIFEST)
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["distcorr", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        told = capsys.readouterr()
-        code = end.value.code
-        return (code if isinstance(code, int) else 0), told.out, told.err
-
-    return call
-
-
-@pytest.fixture
-def correction(tmp_path: Path) -> Path:
-    path = tmp_path / "scanner.distcorr"
-    CORRECTION.save(path)
-    return path
 
 
 def test_a_manifest_takes_along_what_was_drawn(run: Run, correction: Path, tmp_path: Path) -> None:
