@@ -53,13 +53,25 @@ class Code(StrEnum):
     STATE_UNKNOWN = "state-unknown"
     POSITION_UNKNOWN = "patient-position-unknown"
     ISOCENTRE_UNKNOWN = "isocentre-unknown"
+    ISOCENTRE_UNVERIFIED = "isocentre-unverified"
+    TABLE_MOVED = "table-moved"
+    PLACEMENT_ASSUMED = "placement-assumed"
     STATED_OTHERWISE = "stated-otherwise"
+    SIDECAR_INVALID = "sidecar-invalid"
     FRAME_OF_REFERENCE_DIFFERS = "frame-of-reference-differs"
     RESIDUAL_DISTORTION = "residual-distortion"
     # points
     POINTS_INVALID = "points-invalid"
     POINTS_UNUSED = "points-unused"
     POINTS_DISAGREE = "points-disagree"
+    # what was drawn on a scan
+    MESH_INVALID = "mesh-invalid"
+    AXES_ASSUMED = "axes-assumed"
+    OUTSIDE_SCAN = "outside-scan"
+    NO_TRUE_PLACE = "no-true-place"
+    LABEL_LOST = "label-lost"
+    DERIVED_DROPPED = "derived-dropped"
+    ALREADY_CORRECTED = "already-corrected"
     # manifests
     MANIFEST_INVALID = "manifest-invalid"
     # learning
@@ -71,6 +83,7 @@ class Code(StrEnum):
     NOT_CONVERGED = "not-converged"
     FOLDING = "folding"
     SCANNERS_DIFFER = "scanners-differ"
+    SEVERAL_SCANNERS = "several-scanners"
     TOO_FEW_REFERENCES = "too-few-references"
     # storing and applying
     CORRECTION_INVALID = "correction-invalid"
@@ -78,9 +91,18 @@ class Code(StrEnum):
     WRONG_SCANNER = "wrong-scanner"
     SCANNER_UNKNOWN = "scanner-unknown"
     SCANNER_FORCED = "scanner-forced"
+    SOFTWARE_DIFFERS = "software-differs"
     NOTHING_TO_CORRECT = "nothing-to-correct"
     OUTSIDE_SUPPORT = "outside-support"
     TRANSFORM_INEXACT = "transform-inexact"
+    # many scans at once
+    DISK_FULL = "disk-full"
+    OUTPUT_IN_USE = "output-in-use"
+    OUTPUT_IN_INPUT = "output-in-input"
+    INPUT_CHANGED = "input-changed"
+    WORKER_DIED = "worker-died"
+    CLUSTER_UNAVAILABLE = "cluster-unavailable"
+    PACKAGE_MISSING = "package-missing"
     INTERNAL = "internal"
 
 
@@ -218,14 +240,35 @@ REGISTRY: dict[Code, Entry] = {
         "state the patient position (HFS, FFS, ...)",
     ),
     Code.ISOCENTRE_UNKNOWN: Entry(
+        Severity.SERIOUS,
+        "the place of the isocentre is not known, so the scanner frame is not either",
+        "state isocentre_lps = [x, y, z], its place in patient coordinates in mm",
+    ),
+    Code.ISOCENTRE_UNVERIFIED: Entry(
         Severity.WARNING,
-        "the place of the isocentre is not recorded; the DICOM origin was taken for it",
-        "state isocentre_lps if the table was moved",
+        "the place of the isocentre rests on a table position whose sign was never verified for "
+        "this patient position",
+        "check it with an object whose place is known, or state isocentre_lps",
+    ),
+    Code.TABLE_MOVED: Entry(
+        Severity.SERIOUS,
+        "the table moved within a series, so that it has no single isocentre",
+        "load each station by itself",
+    ),
+    Code.PLACEMENT_ASSUMED: Entry(
+        Severity.SERIOUS,
+        "the place of the patient in the scanner was assumed for a stated reason",
+        "make sure that the reason holds; better, state what is known",
     ),
     Code.STATED_OTHERWISE: Entry(
         Severity.SERIOUS,
-        "what is stated about a scan contradicts its header",
+        "what is stated about a scan contradicts its header or its sidecar",
         "make sure that the statement is right for this scan",
+    ),
+    Code.SIDECAR_INVALID: Entry(
+        Severity.REFUSAL,
+        "the sidecar beside a volume can't be right",
+        "correct it, or move it away and state the facts",
     ),
     Code.FRAME_OF_REFERENCE_DIFFERS: Entry(
         Severity.WARNING,
@@ -247,6 +290,41 @@ REGISTRY: dict[Code, Entry] = {
         Severity.WARNING,
         "some pairs of points contradict all others and count for almost nothing",
         "check their labels and where they were placed",
+    ),
+    Code.MESH_INVALID: Entry(
+        Severity.REFUSAL,
+        "a file holds no usable surface",
+        "open it in a viewer and save it again",
+    ),
+    Code.AXES_ASSUMED: Entry(
+        Severity.WARNING,
+        "a mesh file does not state the axes of its coordinates; LPS was taken, as Slicer does",
+        "state them with --space LPS or RAS",
+    ),
+    Code.OUTSIDE_SCAN: Entry(
+        Severity.SERIOUS,
+        "something that is said to be drawn on a scan lies outside of it",
+        "check that it belongs to this scan, and the axes (LPS or RAS) of its file",
+    ),
+    Code.NO_TRUE_PLACE: Entry(
+        Severity.SERIOUS,
+        "the correction shows no tissue at some places, so they could not be corrected",
+        "do not use these points; they were left where they were",
+    ),
+    Code.LABEL_LOST: Entry(
+        Severity.SERIOUS,
+        "a label of a label map is not in the corrected one",
+        "give another output grid with --like, or a finer label map",
+    ),
+    Code.DERIVED_DROPPED: Entry(
+        Severity.NOTE,
+        "parts of a file that do not hold for its corrected points were left out",
+        "compute them anew",
+    ),
+    Code.ALREADY_CORRECTED: Entry(
+        Severity.REFUSAL,
+        "a file was corrected by distcorr before",
+        "give the scan as acquired, or the file that was drawn on it",
     ),
     Code.MANIFEST_INVALID: Entry(
         Severity.REFUSAL,
@@ -293,6 +371,11 @@ REGISTRY: dict[Code, Entry] = {
         "the references come from different scanners",
         "learn one correction for each scanner",
     ),
+    Code.SEVERAL_SCANNERS: Entry(
+        Severity.REFUSAL,
+        "the scans come from several scanners where one has to be chosen",
+        "choose one with --scanner: its serial number, its model, or all that is said of it here",
+    ),
     Code.TOO_FEW_REFERENCES: Entry(
         Severity.REFUSAL,
         "more reference subjects are needed for this",
@@ -323,6 +406,11 @@ REGISTRY: dict[Code, Entry] = {
         "the correction of another scanner was applied for a stated reason",
         "make sure that the reason holds",
     ),
+    Code.SOFTWARE_DIFFERS: Entry(
+        Severity.WARNING,
+        "the scanner's software was changed between learning and this scan",
+        "check a scan whose geometry is known, or learn again",
+    ),
     Code.NOTHING_TO_CORRECT: Entry(
         Severity.REFUSAL,
         "the scan is already corrected in three dimensions",
@@ -337,6 +425,39 @@ REGISTRY: dict[Code, Entry] = {
         Severity.WARNING,
         "the exported transform approximates the correction",
         "use the displacement field where the stated error matters",
+    ),
+    Code.DISK_FULL: Entry(
+        Severity.REFUSAL,
+        "there is no room for an output",
+        "free some space and run the same command again; finished scans are not repeated",
+    ),
+    Code.OUTPUT_IN_USE: Entry(
+        Severity.REFUSAL,
+        "another run writes into the output folder, or the folder can't be locked against one",
+        "wait for it to end or give another folder",
+    ),
+    Code.OUTPUT_IN_INPUT: Entry(
+        Severity.REFUSAL,
+        "the output folder lies inside a scan's folder, whose content outputs would change",
+        "give a folder outside of all scans",
+    ),
+    Code.INPUT_CHANGED: Entry(
+        Severity.REFUSAL,
+        "a scan's files changed or vanished while it was corrected",
+        "run again once they are complete",
+    ),
+    Code.WORKER_DIED: Entry(
+        Severity.REFUSAL,
+        "the processes that worked on a scan died, the last while it did nothing else",
+        "most often memory ran out: run again with a smaller --jobs",
+    ),
+    Code.CLUSTER_UNAVAILABLE: Entry(
+        Severity.REFUSAL,
+        "the Dask cluster can't be reached or has no worker",
+        "check the address, and that scheduler and workers run; then run again",
+    ),
+    Code.PACKAGE_MISSING: Entry(
+        Severity.REFUSAL, "an optional package is not installed", "install the named extra"
     ),
     Code.INTERNAL: Entry(
         Severity.REFUSAL,

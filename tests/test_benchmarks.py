@@ -10,7 +10,14 @@ import pytest
 
 from distcorr.errors import Code
 from distcorr.phantom.fields import default_field
-from distcorr.phantom.pairs import AnatomyKind, Case, simulate_case
+from distcorr.phantom.pairs import (
+    AnatomyKind,
+    Case,
+    simulate_case,
+    simulate_new_scan,
+    subject,
+)
+from tests.correction.examples import correction_of
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
@@ -131,3 +138,41 @@ def test_every_format_is_measured_in_both_directions_for_both_states(bench, tmp_
     assert not replace(rows[0], voxel_mm=2.0, random_mm=0.02).met
     assert not replace(rows[0], centres_mm=0.02).met
     assert all(f"{row.random_mm:.5f}" in row.text() for row in rows)
+
+
+def test_drawings_on_a_scan_come_back_with_a_known_correction(bench, tmp_path):
+    """The whole road of the benchmark but learning: the field itself is the correction."""
+    landmarks = bench("landmarks")
+    field = default_field()
+    settings = landmarks.settings_of(Case.ND_TRUSTED, 8.0, landmarks.TABLE_MM)
+    person = subject(AnatomyKind.LEGS, 3, raster_mm=2.5)
+    scan = simulate_new_scan(person, settings, field, seed=3)
+    known = correction_of(field, reach_mm=300.0, scanner=scan.facts.scanner)
+    rows = landmarks.measure(known, scan, person.spheres, tmp_path)
+    assert len(rows) == 3 * len(person.spheres) == 6
+    for row in rows:
+        assert row.raw_mean > 3.0
+        assert row.met
+        assert row.max < 0.05
+        assert " met" in row.text()
+    assert not replace(rows[0], max=landmarks.TARGET_MM + 0.01).met
+
+
+def test_a_small_batch_is_measured_killed_and_resumed(bench, tmp_path):
+    """Few coarse scans; the cluster has tests of its own."""
+    batch = bench("batch")
+    batch.make_material(tmp_path, 12, 12.0)
+    scans = batch.scans_of(tmp_path, 12)
+    jobs = batch.plan(scans, batch.STATEMENT)
+    speeds = {way: batch.measure(way, tmp_path, jobs) for way in (batch.Way.ALONE, batch.Way.POOL)}
+    assert all(0 < speed.wall_s <= speed.whole_s * 2 for speed in speeds.values())
+    assert batch.contents(tmp_path / "out-alone") == batch.contents(tmp_path / "out-pool")
+    batch.verdicts(speeds)
+    assert "the same bytes: met" in batch.survive(tmp_path, scans)
+
+
+def test_a_pool_is_judged_by_its_rate_per_core(bench):
+    batch = bench("batch")
+    alone, fast, slow = (batch.Speed(wall, 1.0, 10.0) for wall in (1.0, 1.17, 1.19))
+    lines = batch.verdicts({batch.Way.ALONE: alone, batch.Way.POOL: fast, batch.Way.CLUSTER: slow})
+    assert [line.split()[-1] for line in lines[2:]] == ["met", "MISSED"]

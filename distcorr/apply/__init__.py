@@ -1,7 +1,21 @@
-"""Correct a scan with one interpolation."""
+"""Correct a scan with one interpolation, and what was drawn on it."""
 
+from distcorr.apply.follow import CorrectedPoints, correct_points, turn_normals
 from distcorr.apply.guards import require_applicable
+from distcorr.apply.labels import CorrectedLabels, LabelInterpolation, correct_labels
 from distcorr.apply.resample import ApplyOptions, Corrected, apply_correction
 from distcorr.apply.sampling import Interpolation
 
-__all__ = ["ApplyOptions", "Corrected", "Interpolation", "apply_correction", "require_applicable"]
+__all__ = [
+    "ApplyOptions",
+    "Corrected",
+    "CorrectedLabels",
+    "CorrectedPoints",
+    "Interpolation",
+    "LabelInterpolation",
+    "apply_correction",
+    "correct_labels",
+    "correct_points",
+    "require_applicable",
+    "turn_normals",
+]

@@ -11,14 +11,17 @@
     [[scan]]                        # a scan to correct
     id = "sub07"
     path = "sub07/coronal"
-    # optional: state, isocentre_lps, patient_position
+    # optional: state, isocentre_lps, patient_position, and what was drawn on it:
+    #           labels = ["seg.nrrd"], points = ["marks.mrk.json"], meshes = ["bone.stl"],
+    #           mesh_space = "LPS" | "RAS"
 
     [[points]]                      # markers or landmarks: true and shown places
     id = "phantom"
     pairs = "phantom/markers.csv"   # or: true = "ct.mrk.json", shown = "mr.mrk.json"
     shown_state = "ND"
     patient_position = "HFS"
-    # optional: isocentre_lps, normal (of the slices; DIS2D needs it), sd_mm,
+    isocentre_lps = [0, 0, 0]
+    # optional: normal (of the slices; DIS2D needs it), sd_mm,
     #           pairing = "label" | "order", placement, calibration = "free" | "known"
 
     [scanner]                       # whose field it is, where no DICOM file tells
@@ -49,7 +52,7 @@ from distcorr.batch.load import Statement
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import Scanner, VendorState
 from distcorr.points import Pairing
-from distcorr.space import PatientPosition
+from distcorr.space import FileAxes, PatientPosition
 
 MAX_MANIFEST_BYTES = 16 << 20
 """A manifest of 100,000 scans; a larger file was given by mistake."""
@@ -79,6 +82,7 @@ _STATE = "vendor correction of the scan; replaces what its header says"
 _ISOCENTRE = "place of the isocentre in patient LPS, mm; replaces what the header says"
 _POSITION = "patient position; replaces what the header says"
 _PART = "which of several volumes of the folder, as distcorr inspect names them"
+_DRAWN = "drawn on the scan as acquired, corrected along with it"
 _MASK = "NRRD or NIfTI volume, not 0 where the fit may look"
 _HEAD = (
     "label map of the femoral heads, drawn on the coronal scan as acquired; the report measures "
@@ -130,6 +134,16 @@ class CohortScan(_Entry):
     state: VendorState | None = Field(None, description=_STATE)
     isocentre_lps: Point | None = Field(None, description=_ISOCENTRE)
     patient_position: PatientPosition | None = Field(None, description=_POSITION)
+    labels: tuple[Text, ...] = Field((), description=f"label maps {_DRAWN}: NRRD or NIfTI")
+    points: tuple[Text, ...] = Field(
+        (), description=f"landmarks {_DRAWN}: .mrk.json, .fcsv, .csv or .tsv"
+    )
+    meshes: tuple[Text, ...] = Field(
+        (), description=f"surfaces {_DRAWN}: .stl, .ply, .vtk, .vtp or .obj"
+    )
+    mesh_space: FileAxes | None = Field(
+        None, description="axes of the meshes, where their files do not state them"
+    )
 
     def statement(self, source: str) -> Statement:
         """Say what the manifest states about the scan."""
@@ -146,7 +160,7 @@ class Nuisance(StrEnum):
 _PAIRS = "table of pairs: true_x to shown_z, or x_gt to z_gnl; patient LPS, mm"
 _LIST = "list of points: .mrk.json, .fcsv, or .csv with x, y, z (LPS, mm)"
 _PLACEMENT = "whether a rigid motion from the true to the shown places is estimated"
-_CALIBRATION = "whether a linear error of the shown places (voxel size) is estimated"
+_CALIBRATION = "whether a linear error (voxel size) and an offset of the shown places are estimated"
 
 
 class CohortPoints(_Entry):
@@ -159,8 +173,8 @@ class CohortPoints(_Entry):
     pairing: Pairing = Field(Pairing.LABEL, description="how the two lists belong together")
     shown_state: VendorState = Field(description="vendor correction of the scan that shows them")
     patient_position: PatientPosition = Field(description="of the scan that shows them")
-    isocentre_lps: Point | None = Field(
-        None, description="place of the isocentre in patient LPS, mm; the origin if absent"
+    isocentre_lps: Point = Field(
+        description="place of the isocentre in patient LPS of the scan that shows them, mm"
     )
     normal: Point | None = Field(None, description="slice normal, patient LPS; DIS2D needs it")
     sd_mm: Annotated[Number, Field(gt=0, le=20)] | None = Field(

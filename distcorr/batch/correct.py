@@ -1,53 +1,34 @@
-"""Correct scans from files to files, each on its own, so that one failure stays alone."""
+"""Correct one scan from files to files: load, apply, write."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from enum import Enum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from distcorr import __version__
-from distcorr.apply import ApplyOptions, Corrected, apply_correction
-from distcorr.batch.cohort import read_cohort
-from distcorr.batch.load import LoadedScan, Statement, load_scan
-from distcorr.correction import Correction
-from distcorr.errors import Code, DistcorrError, Finding, Severity, in_order_of_harm
-from distcorr.images import SUFFIXES, write_volume
-from distcorr.outputs import refuse_existing, whole_output
-from distcorr.space import Volume
-
-
-class ImageFormat(Enum):
-    """Format of corrected volumes, by suffix."""
-
-    NRRD = ".nrrd"
-    NIFTI = ".nii.gz"
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One scan to correct.
-
-    Attributes
-    ----------
-    name : str
-        Stem of the output files.
-    path : Path
-    statement : Statement
-    part : str, optional
-        Which of several volumes of a DICOM series.
-    """
-
-    name: str
-    path: Path
-    statement: Statement
-    part: str | None = None
+from distcorr.apply import apply_correction
+from distcorr.batch.drawings import (
+    Drawing,
+    draw_corrected,
+    drawing_sha256,
+    require_same_drawing,
+)
+from distcorr.batch.folder import Claim
+from distcorr.batch.formats import WRITERS, ImageFormat, Product, Writer
+from distcorr.batch.jobs import Job
+from distcorr.batch.load import LoadedScan, load_scan
+from distcorr.batch.recipe import Recipe
+from distcorr.batch.records import (
+    AttachmentRecord,
+    InputFiles,
+    OutputRecord,
+    StoredRecord,
+    files_below,
+    record_name,
+    record_text,
+)
+from distcorr.errors import Code, DistcorrError, Finding, in_order_of_harm
+from distcorr.outputs import unwritable
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,42 +37,26 @@ class Destination:
 
     Attributes
     ----------
-    directory : Path
+    claim : Claim
+        The output folder.
     image_format : ImageFormat
     overwrite : bool
-        Whether existing files may be replaced.
+        Whether outputs may be replaced that were made from something else.
     """
 
-    directory: Path
+    claim: Claim
     image_format: ImageFormat = ImageFormat.NRRD
     overwrite: bool = False
 
-    def files(self, name: str) -> OutputFiles:
-        """Name the files of one scan."""
-        suffix = self.image_format.value
-        return OutputFiles(
-            self.directory / f"{name}_corrected{suffix}",
-            self.directory / f"{name}_supported{suffix}",
-            self.directory / f"{name}_corrected.json",
-        )
+    @property
+    def directory(self) -> Path:
+        """The output folder."""
+        return self.claim.directory
 
-
-@dataclass(frozen=True, slots=True)
-class OutputFiles:
-    """Files that one corrected scan becomes.
-
-    Attributes
-    ----------
-    volume : Path
-    supported : Path
-        Mask: 1 where the correction holds in full and something was acquired.
-    record : Path
-        How the volume came about, as JSON.
-    """
-
-    volume: Path
-    supported: Path
-    record: Path
+    @property
+    def writer(self) -> Writer:
+        """Writer of the format."""
+        return WRITERS[self.image_format]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,162 +65,156 @@ class Outcome:
 
     Attributes
     ----------
-    files : OutputFiles
+    outputs : tuple of Path
+        Files and folders, the main one first, the record last.
     largest_displacement_mm : float
     supported_fraction : float
     findings : tuple of Finding
+        Empty if the work was done by an earlier run, whose record holds them.
+    attachments : tuple of AttachmentRecord
+        What became of each thing that was drawn on the scan.
+    attachment_findings : tuple of (str, tuple of Finding)
+        By the names of the corrected files; empty as ``findings`` is.
+    done_before : bool
+        Whether an earlier run had done it.
     """
 
-    files: OutputFiles
+    outputs: tuple[Path, ...]
     largest_displacement_mm: float
     supported_fraction: float
     findings: tuple[Finding, ...]
+    attachments: tuple[AttachmentRecord, ...]
+    attachment_findings: tuple[tuple[str, tuple[Finding, ...]], ...]
+    done_before: bool
+
+    @property
+    def lost(self) -> tuple[AttachmentRecord, ...]:
+        """What was drawn on the scan and could not be corrected."""
+        return tuple(one for one in self.attachments if one.error_code)
 
 
-def plan(series: Sequence[Path], statement: Statement, part: str | None = None) -> list[Job]:
-    """Turn paths into jobs with names of their own.
+def correct(job: Job, recipe: Recipe, destination: Destination) -> Outcome:
+    """Correct one scan and what was drawn on it, and write all of it, unless that has been done.
 
-    Parameters
-    ----------
-    series : sequence of Path
-        Scans, and manifests (``.toml``), of which every ``[[scan]]`` is taken.
-    statement : Statement
-        What is stated about scans that no manifest describes.
-    part : str, optional
-
-    Returns
-    -------
-    list of Job
-        Named by the manifest's id, else by the file or folder, with as many
-        parent folders as it takes to tell them apart.
+    Done is what an intact record says: made from the same content of input files
+    and correction with the same options, and all outputs as they were written.
 
     Raises
     ------
     DistcorrError
-        ``manifest-invalid`` if a manifest lists no scan or one scan occurs twice.
+        As loading, applying and writing do; then nothing was replaced and nothing
+        is left. ``output-exists`` if outputs are there that were made from
+        something else, ``input-changed``. Of what was drawn on a scan, each fails
+        alone, and the record says so.
     """
-    jobs: list[Job] = []
-    plain = [path.absolute() for path in series if path.suffix.lower() != ".toml"]
-    names = _distinct_names(plain)
-    jobs += [Job(names[path], path, statement, part) for path in plain]
-    for manifest in (path for path in series if path.suffix.lower() == ".toml"):
-        cohort = read_cohort(manifest)
-        if not cohort.scans:
-            raise DistcorrError(
-                Code.MANIFEST_INVALID, f"{manifest} lists no scan", "", "add a [[scan]]"
-            )
-        source = manifest.name
-        jobs += [
-            Job(scan.id, cohort.resolve(scan.path), scan.statement(source), scan.part)
-            for scan in cohort.scans
-        ]
-    repeated = [
-        name for name, count in Counter(job.name.lower() for job in jobs).items() if count > 1
+    destination.claim.require_current()
+    files = InputFiles.below(job.path)
+    attached = [(one, drawing_sha256(one)) for one in job.attachments]
+    key = recipe.key(job, files.sha256(), attached, destination.image_format)
+    made = destination.writer.outputs(job.name)
+    record = destination.directory / record_name(job.name)
+    stored = StoredRecord.read(record)
+    if stored is not None and stored.key == key and stored.intact(destination.directory):
+        return _outcome(destination, record, stored, (), (), done_before=True)
+    drawn = [
+        path.name for one in job.attachments for path in (one.output(Path()), one.record(Path()))
     ]
-    if repeated:
-        raise DistcorrError(
-            Code.MANIFEST_INVALID,
-            "two scans would be written under one name",
-            ", ".join(repeated),
-            "name every scan once",
-        )
-    return jobs
-
-
-def _distinct_names(paths: Sequence[Path]) -> dict[Path, str]:
-    """Join the last parts of each path, as few as tell all of them apart."""
-    longest = max((len(path.parts) for path in paths), default=1)
-    names: dict[Path, str] = {}
-    for depth in range(1, longest + 1):
-        names = {path: "_".join(_parts(path)[-depth:]) for path in paths}
-        if len({name.lower() for name in names.values()}) == len(set(paths)):
-            break
-    return names
-
-
-def _parts(path: Path) -> list[str]:
-    parts = [part for part in path.parts if part != path.anchor]
-    last = parts[-1] if parts else "scan"
-    suffix = max((s for s in SUFFIXES if last.lower().endswith(s)), key=len, default="")
-    return [*parts[:-1], last[: len(last) - len(suffix)]]
-
-
-def correct(
-    job: Job, correction: Correction, options: ApplyOptions, destination: Destination
-) -> Outcome:
-    """Correct one scan and write volume, mask and record.
-
-    Raises
-    ------
-    DistcorrError
-        As loading, applying and writing do; then no file was replaced, and none
-        is left unless writing failed between two of them.
-    """
-    files = destination.files(job.name)
-    for path in (files.volume, files.supported, files.record):
-        refuse_existing(path, overwrite=destination.overwrite)
-    loaded = load_scan(job.path, job.statement, job.part)
-    corrected = apply_correction(loaded.scan, correction, options)
+    paths = [destination.directory / name for name in (*made, *drawn, record.name)]
+    _refuse_existing(paths, stored, key, overwrite=destination.overwrite)
+    loaded = _load(job)
+    destination.writer.require_writable(loaded)
+    corrected = apply_correction(loaded.scan, recipe.correction, recipe.options, recipe.like)
     findings = in_order_of_harm((*loaded.findings, *corrected.findings))
-    _write(files, corrected, _record(loaded, correction, options, corrected, findings), destination)
-    return Outcome(files, corrected.largest_displacement_mm, corrected.supported_fraction, findings)
+    product = Product(loaded, corrected, recipe.correction, recipe.options)
+    with destination.claim.staged() as folder:
+        destination.writer.write(product, folder, job.name)
+        drawings = draw_corrected(job, product, folder)
+        names = [*made, *(name for one in drawings for name in one.outputs)]
+        text = _recorded(folder, names, record.name, key, product, findings, drawings)
+        files.require_unchanged(job.path)
+        for one, content in attached:
+            require_same_drawing(one, content)
+        destination.claim.commit(folder, (*names, record.name))
+    stored = StoredRecord.model_validate_json(text)
+    told = tuple((one.record.name, one.findings) for one in drawings)
+    return _outcome(destination, record, stored, findings, told, done_before=False)
 
 
-def severity_of(finding: Finding) -> str:
-    """Name the harm of a finding that came with a result.
+def _recorded(
+    folder: Path,
+    names: Sequence[str],
+    record: str,
+    key: str,
+    product: Product,
+    findings: Sequence[Finding],
+    drawings: Sequence[Drawing],
+) -> str:
+    """Write the record of what is in the folder, and return its text."""
+    try:
+        outputs = [OutputRecord.of(folder / name) for name in names]
+        text = record_text(key, product, findings, outputs, [one.record for one in drawings])
+        (folder / record).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise unwritable(folder / record, error) from error
+    return text
 
-    What would be a refusal was overridden if there is a result: it is serious.
-    """
-    return min(finding.severity, Severity.SERIOUS).name.lower()
+
+def _load(job: Job) -> LoadedScan:
+    try:
+        return load_scan(job.path, job.statement, job.part)
+    except OSError as error:
+        raise DistcorrError(
+            Code.UNREADABLE,
+            "a file of the scan can't be read",
+            f"{error.filename or job.path}: {error.strerror or error}",
+        ) from error
 
 
-def _write(
-    files: OutputFiles, corrected: Corrected, record: dict[str, Any], destination: Destination
+def _refuse_existing(
+    paths: Sequence[Path], stored: StoredRecord | None, key: str, *, overwrite: bool
 ) -> None:
-    supported = corrected.supported
-    if corrected.volume.valid is not None:
-        supported = supported & corrected.volume.valid
-    mask = Volume(supported.astype(np.uint8), corrected.volume.grid)
-    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_volume(mask, files.supported, overwrite=destination.overwrite)
-    with whole_output(files.record, overwrite=destination.overwrite) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    # The volume comes last: where it is, everything about it is too.
-    write_volume(corrected.volume, files.volume, overwrite=destination.overwrite)
-
-
-def _record(
-    loaded: LoadedScan,
-    correction: Correction,
-    options: ApplyOptions,
-    corrected: Corrected,
-    findings: tuple[Finding, ...],
-) -> dict[str, Any]:
-    facts = loaded.scan.facts
-    return {
-        "distcorr": __version__,
-        "correction_sha256": correction.identifier,
-        "correction_scanner": asdict(correction.scanner),
-        "input_sha256": loaded.sha256,
-        "input_scanner": asdict(facts.scanner),
-        "facts": {
-            name: {"value": fact.value, "source": fact.source}
-            for name, fact in (
-                ("state", facts.state),
-                ("patient_position", facts.patient_position),
-                ("isocentre_lps", facts.isocentre_lps),
+    """Refuse to replace what is not these outputs, damaged, or allowed to be replaced."""
+    recorded = {output.name: output for output in stored.outputs} if stored else {}
+    own = stored is not None and stored.key == key
+    for path in paths:
+        foreign = _foreign_in(path, recorded.get(path.name))
+        if foreign is not None:
+            raise DistcorrError(
+                Code.OUTPUT_EXISTS, f"{path} holds what was not written by distcorr", foreign
             )
-        },
-        "options": asdict(options),
-        "largest_displacement_mm": round(corrected.largest_displacement_mm, 4),
-        "supported_fraction": round(corrected.supported_fraction, 6),
-        "findings": [
-            {
-                "code": finding.code,
-                "severity": severity_of(finding),
-                "what": finding.what,
-                "evidence": finding.evidence,
-            }
-            for finding in findings
-        ],
-    }
+        replaceable = overwrite or (own and (path.name in recorded or path == paths[-1]))
+        if path.exists() and not replaceable:
+            evidence = "made from another input, correction or options" if stored else ""
+            raise DistcorrError(Code.OUTPUT_EXISTS, f"{path} exists already", evidence)
+
+
+def _foreign_in(path: Path, recorded: OutputRecord | None) -> str | None:
+    """Name something in a folder that no record names; it is never replaced."""
+    if not path.is_dir():
+        return None
+    foreign = set(files_below(path)) - set(recorded.files if recorded else ())
+    if foreign:
+        return min(foreign)
+    return None if recorded else "an empty folder"
+
+
+def _outcome(
+    destination: Destination,
+    record: Path,
+    stored: StoredRecord,
+    findings: tuple[Finding, ...],
+    told: tuple[tuple[str, tuple[Finding, ...]], ...],
+    *,
+    done_before: bool,
+) -> Outcome:
+    """Take figures from the record, so that a run that resumes tells the same."""
+    outputs = [destination.directory / output.name for output in stored.outputs]
+    return Outcome(
+        (*outputs, record),
+        stored.largest_displacement_mm,
+        stored.supported_fraction,
+        findings,
+        stored.attachments,
+        told,
+        done_before,
+    )

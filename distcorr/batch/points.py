@@ -11,7 +11,13 @@ from distcorr.acquisition import Acquisition
 from distcorr.batch.cohort import Cohort, CohortPoints, Nuisance
 from distcorr.correction import InputRole, ProvenanceInput
 from distcorr.errors import Code, DistcorrError, Finding, in_order_of_harm
-from distcorr.learn.point_pairs import CALIBRATION_SD, DEFAULT_SD_MM, FREE_PLACEMENT, PointPairs
+from distcorr.learn.point_pairs import (
+    CALIBRATION_SD,
+    DEFAULT_SD_MM,
+    FREE_PLACEMENT,
+    OFFSET_SD_MM,
+    PointPairs,
+)
 from distcorr.points import MatchedPoints, match_lists, read_pairs, read_points
 from distcorr.space.frames import T_scanner_patient
 
@@ -77,21 +83,10 @@ def load_points(cohort: Cohort) -> list[LoadedPoints]:
 
 def _load(cohort: Cohort, entry: CohortPoints) -> LoadedPoints:
     matched = _matched(cohort, entry)
-    findings = list(matched.findings)
-    isocentre = entry.isocentre_lps
-    if isocentre is None:
-        isocentre = (0.0, 0.0, 0.0)
-        findings.append(
-            Finding(
-                Code.ISOCENTRE_UNKNOWN,
-                "points do not hold the place of the isocentre; the origin was taken for it",
-                entry.id,
-            )
-        )
     normal = np.array(entry.normal if entry.normal is not None else (0.0, 0.0, 1.0))
     acquisition = Acquisition(
         entry.shown_state,
-        T_scanner_patient(entry.patient_position, isocentre),
+        T_scanner_patient(entry.patient_position, entry.isocentre_lps),
         normal / np.linalg.norm(normal),
     )
     pairs = PointPairs(
@@ -102,6 +97,7 @@ def _load(cohort: Cohort, entry: CohortPoints) -> LoadedPoints:
         DEFAULT_SD_MM if entry.sd_mm is None else entry.sd_mm,
         FREE_PLACEMENT if entry.placement is Nuisance.FREE else None,
         CALIBRATION_SD if entry.calibration is Nuisance.FREE else 0.0,
+        OFFSET_SD_MM if entry.calibration is Nuisance.FREE else 0.0,
     )
     source = ProvenanceInput(
         reference=entry.id,
@@ -109,7 +105,7 @@ def _load(cohort: Cohort, entry: CohortPoints) -> LoadedPoints:
         state=entry.shown_state,
         sha256=points_sha256(matched),
     )
-    return LoadedPoints(pairs, matched.labels, source, in_order_of_harm(findings))
+    return LoadedPoints(pairs, matched.labels, source, in_order_of_harm(matched.findings))
 
 
 def _matched(cohort: Cohort, entry: CohortPoints) -> MatchedPoints:

@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from distcorr.acquisition import Scan
 from distcorr.apply import ApplyOptions, Interpolation, apply_correction
 from distcorr.batch import load_scan, read_cohort
-from distcorr.batch.correct import Destination, correct, plan
+from distcorr.batch.correct import Destination, correct
+from distcorr.batch.folder import claimed
+from distcorr.batch.jobs import plan
 from distcorr.batch.learning import load_material
 from distcorr.batch.load import Statement
+from distcorr.batch.recipe import Recipe
 from distcorr.cli.learn import QuietOption, Target, ValidateOption, learn_and_write, summary
 from distcorr.cli.progress import file_progress
 from distcorr.correction import Correction
@@ -67,17 +70,15 @@ def demo(
         say(f"    {line}")
     say("3/4 correcting the new subject, who took no part in it")
     jobs = plan([manifest], Statement(manifest.name))
-    outcomes = [
-        correct(job, correction, ApplyOptions(), Destination(directory / "corrected"))
-        for job in jobs
-    ]
+    with claimed(directory / "corrected") as claim:
+        outcomes = [correct(job, Recipe(correction), Destination(claim)) for job in jobs]
     say("4/4 comparing with the truth that the simulator kept")
     truth = json.loads((directory / "truth" / "truth.json").read_text(encoding="utf-8"))
     scan = load_scan(cohort.resolve(cohort.scans[0].path), Statement(manifest.name)).scan
     record = next(one for one in truth["scans"] if one["name"].startswith(cohort.scans[0].id))
     errors = _errors(scan, correction, directory / "truth" / record["files"]["points"])
     heads = _heads(scan, correction, directory / "truth", record)
-    corrected = read_volume(outcomes[0].files.volume)
+    corrected = read_volume(outcomes[0].outputs[0])
     picture = directory / "before_after.png"
     write_before_after(
         picture,
@@ -89,7 +90,7 @@ def demo(
     for line in _verdict(heads, errors):
         typer.echo(line)
     say(f"correction  {file}\nreport      {page}\npicture     {picture}")
-    say(f"corrected   {outcomes[0].files.volume}")
+    say(f"corrected   {outcomes[0].outputs[0]}")
 
 
 def _name_heads(manifest: Path) -> None:

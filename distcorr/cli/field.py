@@ -78,7 +78,7 @@ def field(
         TransformFormat.of(out, convention)
     refuse_existing(out, overwrite=overwrite)
     learned = Correction.load(correction)
-    loaded = load_scan(series, statement_of(state, position, isocentre), part)
+    loaded = load_scan(series, statement_of(state, position, isocentre, force), part)
     doubts = require_applicable(loaded.scan, learned, force)
     direction = Direction.SHOWN_TO_TRUE if inverse else Direction.TRUE_TO_SHOWN
     scan_map = ScanMap(learned, loaded.scan.acquisition, direction)

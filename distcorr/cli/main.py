@@ -20,7 +20,9 @@ from distcorr.cli.demo import demo
 from distcorr.cli.field import field
 from distcorr.cli.inspect import inspect
 from distcorr.cli.learn import learn
+from distcorr.cli.plan import plan
 from distcorr.cli.report import report
+from distcorr.cli.roundness import roundness
 from distcorr.cli.simulate import simulate
 from distcorr.cli.validate import validate
 from distcorr.errors import Code, DistcorrError
@@ -44,11 +46,13 @@ def _options(
 
 app.command("inspect")(inspect)
 app.command("convert")(convert)
+app.command("plan")(plan)
 app.command("learn")(learn)
 app.command("validate")(validate)
 app.command("apply")(apply)
 app.command("field")(field)
 app.command("report")(report)
+app.command("roundness")(roundness)
 app.command("simulate")(simulate)
 app.command("demo")(demo)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress
+from rich.progress import MofNCompleteColumn, Progress
 
 LINE_WIDTH = 60
 """Letters of the running text that are shown beside the bar."""
@@ -16,7 +16,7 @@ LINE_WIDTH = 60
 
 @contextmanager
 def file_progress(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Show a bar on stderr while files are read.
+    """Show a bar on stderr while files or scans are worked on, with their number.
 
     Parameters
     ----------
@@ -33,7 +33,8 @@ def file_progress(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], No
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
+BLOCK_MM = 40.0
+"""Edge of the blocks whose gradients are compared to see how much the data scatter."""
+
 
 @dataclass(frozen=True, eq=False)
 class Cubes:

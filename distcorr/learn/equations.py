@@ -11,7 +11,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from distcorr.errors import Code, DistcorrError
 from distcorr.field import ScannerField
-from distcorr.learn.cubes import Cubes
+from distcorr.learn.cubes import BLOCK_MM, Cubes
 from distcorr.learn.normal import Normal, accumulate, embed
 from distcorr.learn.point_pairs import PointPairs
 from distcorr.learn.points import PointsLinear, linearise
@@ -20,9 +20,6 @@ from distcorr.learn.state import State
 from distcorr.learn.view import Rows
 
 Array = NDArray[np.float64]
-
-BLOCK_MM = 40.0
-"""Edge of the blocks whose gradients are compared to see how much the data scatter."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,18 +30,13 @@ from distcorr.learn.settings import FitSettings
 from distcorr.learn.shifts import Shifts, local_shifts
 from distcorr.learn.state import State
 from distcorr.learn.support import Supported, fade
+from distcorr.learn.uncertainty import SHARED_ERROR, with_shared_errors
 from distcorr.learn.view import look
 
 Array = NDArray[np.float64]
 
 SKIN_MARGIN_MM = 8.0
 """How far beyond the skin the fit looks: the skin is the strongest edge there is."""
-
-SHARED_ERROR = 2.7
-"""Factor on the data's part of the standard deviation. Errors of the similarity that
-all subjects of one anatomy share show in no scatter; against the truth of simulated
-cohorts of legs, calves and heads, errors are two to three times what scatter says
-(benchmarks/accuracy.py), a hundredth of a voxel at 100 mm."""
 
 _ALIGN_STEPS = 4
 
@@ -117,10 +112,7 @@ class FitResult:
 
     def standard_deviation_at(self, points_scanner: ArrayLike) -> Array:
         """Posterior standard deviation of D at points (m, 3), by component, mm."""
-        points = np.asarray(points_scanner, dtype=np.float64)
-        harmonic = self.state.sd_of_field(points)
-        lattice = replace(self.remainder.lattice, coefficients=self.remainder.sd)
-        return np.sqrt(harmonic**2 + lattice.displacement(points) ** 2)
+        return _sd_at(np.asarray(points_scanner, dtype=np.float64), self.state, self.remainder)
 
     def correction(self, scanner: Scanner, provenance: Provenance) -> Correction:
         """Pack the result for storage."""
@@ -192,11 +184,11 @@ def _learn(
     told = sum_of_points(fit.state, fit.views).normal
     state, remainder = fit_remainder(fit.state, fit.rows, told, settings.remainder_spacing_mm)
     tell("what is known where", 0.9)
-    state = state.widened(SHARED_ERROR)
+    state = with_shared_errors(state, fit.rows, told)
     remainder = replace(remainder, sd=SHARED_ERROR * remainder.sd)
     layout = lattice_of(state.harmonics, settings)
     whole = _with_remainder(layout, remainder)
-    sd = _sd_at(layout.lattice, state, remainder)
+    sd = _sd_at_nodes(layout.lattice, state, remainder)
     gain = _gain(references, bodies, state, settings, points)
     refuse_if_nothing(references, gain)
     seen = [a for a in range(3) if gain.revealed[a]]
@@ -259,10 +251,14 @@ def _with_remainder(layout: LatticeField, remainder: Remainder) -> LatticeField:
     return LatticeField(replace(layout.lattice, coefficients=total))
 
 
-def _sd_at(layout: Lattice, state: State, remainder: Remainder) -> Array:
-    points = layout.node_points().reshape(-1, 3)
+def _sd_at(points: Array, state: State, remainder: Remainder) -> Array:
+    """Posterior standard deviation of D at points (m, 3), by component."""
     own = replace(remainder.lattice, coefficients=remainder.sd)
-    sd = np.sqrt(state.sd_of_field(points) ** 2 + own.displacement(points) ** 2)
+    return np.asarray(np.sqrt(state.sd_of_field(points) ** 2 + own.displacement(points) ** 2))
+
+
+def _sd_at_nodes(layout: Lattice, state: State, remainder: Remainder) -> Array:
+    sd = _sd_at(layout.node_points().reshape(-1, 3), state, remainder)
     return sd.T.reshape(layout.coefficients.shape)
 
 

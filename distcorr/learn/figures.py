@@ -36,8 +36,7 @@ def figures_of(result: FitResult) -> Figures:
         shells=shell_figures(_Known(result)),
         hyperparameters={
             "harmonic_degree": float(prior.basis.max_degree),
-            "coil_terms_width_factor": prior.coil_scale,
-            "other_terms_width_factor": prior.other_scale,
+            **{f"{name}_width_factor": scale for name, scale in prior.scales.items()},
             "remainder_width_mm": remainder.width_mm,
             "scatter_inflation": result.state.inflation,
             **{

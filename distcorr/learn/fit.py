@@ -33,7 +33,7 @@ from distcorr.learn.order import best_degree, evidence_of_degrees
 from distcorr.learn.pair import PairLevel, Reference, build_level, subjects_of
 from distcorr.learn.point_pairs import PointPairs
 from distcorr.learn.points import PointsLinear
-from distcorr.learn.prior import HarmonicPrior
+from distcorr.learn.prior import WIDTH_RANGE, HarmonicPrior
 from distcorr.learn.rigid import Motion
 from distcorr.learn.settings import FitSettings
 from distcorr.learn.state import State
@@ -76,12 +76,22 @@ MAX_STEP_SIGMAS = 2.0
 """Longest change of the field in one step, in the same units."""
 
 
+WIDEST_COARSE = (WIDTH_RANGE[1], 1.0)
+"""Largest factors on the prior's widths, of the coil's terms and the others, before the
+finest stage: while blur mixes tissues of different contrast, terms without the coil's
+symmetry fit the similarity's errors first."""
+
+STEPS_BEFORE_DEGREE = 2
+"""Steps of the finest stage before the data choose the degree: what a coarser stage has
+left undone scatters so much that it would hide the higher degrees."""
+
+
 def schedule(voxel_mm: float) -> list[Stage]:
     """Choose the stages for scans of a given voxel size (geometric mean, mm)."""
     v = voxel_mm
     return [
         Stage("coarse", 4.0, max(v, 4.0), 12.0, 10, 0.3),
-        Stage("middle", 3.0, max(v, 4.0), 12.0, 8, 0.15),
+        Stage("middle", 3.0, max(v, 4.0), 8.0, 8, 0.15),
         Stage("fine", max(0.5 * v, 0.75), max(v, 2.0), max(8.0, 3.0 * v), 6, 0.02),
     ]
 
@@ -104,7 +114,7 @@ class HarmonicFit:
     history : list of str
         One line for each step.
     last_change_mm : float
-        Change of the field in the last step.
+        Change of the field in the last step, as far as it exceeds the standard deviation.
     """
 
     state: State
@@ -150,7 +160,6 @@ def fit_harmonics(
     """
     stages = schedule(max(voxel_mm(r) for r in references))
     state = None
-    last_change = np.inf
     levels: list[PairLevel] = []
     evidence: dict[int, float] = {}
     history: list[str] = []
@@ -161,21 +170,27 @@ def fit_harmonics(
         ]
         if state is None:
             state = _aligned(references, bodies, levels, settings, points)
-        elif stage is stages[-1]:
-            evidence = _evidence(state, levels, points, stage, settings)
-            state = state.truncated(best_degree(evidence))
+        last = stage is stages[-1]
+        if last:
+            state = replace(state, prior=state.prior.limited(WIDTH_RANGE[1], WIDTH_RANGE[1]))
         for step in range(stage.max_steps):
-            moved = _step(state, levels, points, stage, settings)
+            if last and step == STEPS_BEFORE_DEGREE:
+                evidence = _evidence(state, levels, points, stage, settings)
+                state = state.truncated(best_degree(evidence))
+            before, moved = state, _step(state, levels, points, stage, settings)
             state = moved.state
-            last_change = moved.change_mm
             history.append(f"{stage.name} {step + 1}: {moved.describe()}")
             progress(history[-1], (number + (step + 1) / stage.max_steps) / len(stages))
-            if moved.change_mm < stage.tolerance_mm and step >= 2:
+            if moved.change_mm < stage.tolerance_mm and step >= STEPS_BEFORE_DEGREE:
                 break
     assert state is not None
     levels = [_reached(state, level, stages[-1]) for level in levels]
+    last_change = _largest_change(before, state, levels, beyond_sds=1.0)
     field = lattice_of(state.harmonics, settings)
     rows, views = _rows(state, levels, field), views_of(state, points, field)
+    images, told = sum_of_images(state, rows), sum_of_points(state, views)
+    _, covariance = solved(state, information_of(state, images.normal, told.normal))
+    state = replace(state, covariance=covariance)
     return HarmonicFit(state, levels, rows, views, evidence, history, last_change)
 
 
@@ -226,7 +241,7 @@ def _aligned(
 ) -> State:
     """Start from each subject's rigid alignment near the isocentre, without a field."""
     a = ALIGNMENT
-    prior = HarmonicPrior(HarmonicBasis(settings.max_degree))
+    prior = HarmonicPrior(HarmonicBasis(settings.max_degree)).limited(*WIDEST_COARSE)
     nothing = lattice_of(HarmonicField(prior.basis, np.zeros((3, prior.basis.size))), settings)
     motions = []
     for i in _most_central(levels):
@@ -271,7 +286,7 @@ class _Step:
         return (
             f"{self.share:.0%} of the body, change {self.change_mm:.3f} mm, "
             f"inflation {self.state.inflation:.1f}, "
-            f"prior widths x {prior.coil_scale:.2f} and x {prior.other_scale:.2f}"
+            "prior widths " + " and ".join(f"x {v:.2f}" for v in prior.scales.values())
         )
 
 
@@ -328,11 +343,14 @@ def _within_reach(state: State, level: PairLevel, stage: Stage) -> Bools:
     return np.asarray(within[regions.of_point][level.cubes.of_point])
 
 
-def _largest_change(old: State, new: State, levels: list[PairLevel]) -> float:
+def _largest_change(
+    old: State, new: State, levels: list[PairLevel], beyond_sds: float = 0.0
+) -> float:
     """Find the 99th percentile of the change, over the points, of what scans show of D, mm.
 
     What the vendor has hidden from all scans creeps along for many steps and moves
-    nothing.
+    nothing. What exceeds ``beyond_sds`` standard deviations counts: a rim that is hardly
+    known goes on moving when all else has settled.
     """
     change = HarmonicField(old.prior.basis, new.coefficients - old.coefficients)
     largest = 0.0
@@ -340,5 +358,7 @@ def _largest_change(old: State, new: State, levels: list[PairLevel]) -> float:
         for places, visible in level.sights(level.cubes.centres):
             thinned = places[:: max(1, len(places) // 4000)]
             size = np.linalg.norm(change.displacement(thinned) @ visible, axis=1)
+            if beyond_sds:
+                size = size - beyond_sds * new.sd_of_field(thinned).max(axis=1)
             largest = max(largest, float(np.percentile(size, 99)))
     return largest

@@ -7,8 +7,8 @@ from distcorr.learn.fit import HarmonicFit
 from distcorr.learn.residual import Agreement
 
 MAX_LAST_CHANGE_MM = 0.5
-"""Change of the field in the last step beyond which the fit has not settled; sound
-fits end below 0.05 mm."""
+"""Change of the field in the last step, as far as it exceeds its standard deviation,
+beyond which the fit has not settled; sound fits end below 0.05 mm."""
 
 MIN_CORRELATION = 0.4
 """Least root mean square of the local correlation of a pair after the fit. Pairs
@@ -27,7 +27,8 @@ def require_convergence(fit: HarmonicFit) -> None:
         raise DistcorrError(
             Code.NOT_CONVERGED,
             "the fit did not settle",
-            f"its last step still changed the field by {fit.last_change_mm:.2f} mm",
+            f"its last step still changed the field by {fit.last_change_mm:.2f} mm "
+            "more than its uncertainty",
             "check patient position, isocentre and vendor states of the references",
         )
 

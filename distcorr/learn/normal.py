@@ -1,7 +1,7 @@
 """Normal equations: what all residuals together say of the unknowns.
 
 The unknowns are the harmonic coefficients of D (component slowest) followed by
-six motion parameters for each subject. A residual sees D through probes: pairs
+the motion parameters of each subject. A residual sees D through probes: pairs
 of a point p and a vector v such that its derivative by a change of D is
 v . dD(p). An ND scan has one probe, a DIS2D scan two (at the true and at the
 shown point), a true scan none; see :mod:`distcorr.acquisition` for why.
@@ -106,7 +106,7 @@ def accumulate(
     basis : HarmonicBasis
     probes : list of Probe
         Each with m rows.
-    by_motion : ndarray, shape (m, 6)
+    by_motion : ndarray, shape (m, 12)
         Derivative of the residuals by this subject's motion.
     residual : ndarray, shape (m,)
     blocks : sequence of ndarray of int
@@ -115,7 +115,7 @@ def accumulate(
     Returns
     -------
     normal : Normal
-        Of ``3 * basis.size + 6`` unknowns; its vector points downhill.
+        Of ``3 * basis.size + 12`` unknowns; its vector points downhill.
     gradients : ndarray, shape (blocks, unknowns)
         The share of each region in the vector.
     """

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import orth
 
 from distcorr.errors import Code, Finding
 from distcorr.field import HarmonicField
+from distcorr.learn.calibration import STRAIN_UNKNOWNS, calibration_rows
 from distcorr.learn.point_pairs import PointPairs
-from distcorr.learn.points import PointsLinear, shown_change, strain_rows
+from distcorr.learn.points import PointsLinear, shown_change
 from distcorr.learn.revealed import Gain
 from distcorr.learn.rigid import RIGID, Motion
 from distcorr.learn.state import State
@@ -40,12 +42,14 @@ def describe_points(
     lines = []
     own = motions[len(motions) - len(sets) :]
     for pairs, view, motion in zip(sets, views, own, strict=True):
-        percent = ", ".join(f"{100 * v:+.2f}" for v in np.diag(view.strain))
+        percent = ", ".join(f"{100 * v:+.2f}" for v in np.diag(view.calibration.strain))
+        offset = ", ".join(f"{v:+.2f}" for v in view.calibration.offset_mm)
         turned = np.rad2deg(np.linalg.norm(motion.rotation_vector))
         lines.append(
             f"{pairs.id}: {len(pairs)} pairs, scatter {view.scale_mm:.2f} mm, moved "
             f"{np.linalg.norm(motion.translation):.2f} mm and {turned:.2f} deg, "
-            f"calibration {percent} %, {(view.trust < UNTRUSTED).sum()} contradict the rest"
+            f"calibration {percent} %, offset {offset} mm, "
+            f"{(view.trust < UNTRUSTED).sum()} contradict the rest"
         )
     return lines
 
@@ -106,10 +110,14 @@ def gain_of_points(sets: Sequence[PointPairs], state: State) -> Gain:
 
 
 def _nuisance(pairs: PointPairs, motion: Motion, moved: Array, shown: Array) -> Array:
-    """Orthonormal columns that motion and calibration span, shape (3 m, at most 12)."""
+    """Orthonormal columns that motion and calibration span, shape (3 m, at most 15)."""
     columns = [np.zeros((3 * len(moved), 0))]
     if pairs.motion_sd is not None:
         columns.append(motion.sensitivity(moved)[..., :RIGID].reshape(-1, RIGID))
+    by_strain, by_offset = np.split(calibration_rows(shown), [STRAIN_UNKNOWNS], axis=2)
     if pairs.calibration_sd > 0:
-        columns.append(strain_rows(shown).reshape(-1, 6))
-    return np.linalg.qr(np.concatenate(columns, axis=1))[0]
+        columns.append(by_strain.reshape(3 * len(moved), -1))
+    if pairs.offset_sd_mm > 0:
+        columns.append(by_offset.reshape(3 * len(moved), -1))
+    # Offset and motion are one where there is no field: not all columns need be independent.
+    return np.asarray(orth(np.concatenate(columns, axis=1)))

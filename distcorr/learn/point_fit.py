@@ -20,7 +20,7 @@ from distcorr.learn.equations import Sum, information_of, solved, stepped, sum_o
 from distcorr.learn.point_figures import contradictions, describe_points
 from distcorr.learn.point_pairs import PointPairs
 from distcorr.learn.points import PointsLinear
-from distcorr.learn.prior import HarmonicPrior
+from distcorr.learn.prior import POINT_GROUPS, HarmonicPrior
 from distcorr.learn.state import State
 
 Array = NDArray[np.float64]
@@ -30,10 +30,6 @@ DEGREES = range(3, 10)
 
 MIN_POINTS = 12
 """Fewest pairs on which a field can rest: motion and calibration use up four."""
-
-WIDEST_PRIOR = 10.0
-"""Largest factor on the prior's widths. Points can't run away as images can, and what
-they show may hold more than a coil's field (B0 along the readout)."""
 
 MAX_STEPS = 100
 TOLERANCE = 0.05
@@ -73,6 +69,18 @@ class PointFit:
         """The field."""
         return self.state.harmonics
 
+    @property
+    def coil_field(self) -> HarmonicField:
+        """What of the field the symmetry of the coils allows."""
+        prior = self.state.prior
+        return HarmonicField(prior.basis, np.where(prior.coil_terms, self.state.coefficients, 0.0))
+
+    @property
+    def other_field(self) -> HarmonicField:
+        """The rest: the magnet's inhomogeneity in this one scan, and what coils tolerate."""
+        prior = self.state.prior
+        return HarmonicField(prior.basis, np.where(prior.coil_terms, 0.0, self.state.coefficients))
+
     def describe(self) -> list[str]:
         """Say in one line for the field and one for each set what was found."""
         lines = [
@@ -80,6 +88,10 @@ class PointFit:
             + ", ".join(f"{d} ({e:.0f})" for d, e in self.log_evidence.items())
             + f" by log evidence; {self.steps} steps; inflation {self.state.inflation:.1f}"
         ]
+        places = np.concatenate([pairs.true_scanner for pairs in self.pairs])
+        other = np.sqrt((self.other_field.displacement(places) ** 2).mean(axis=0))
+        x, y, z = (f"{mm:.2f}" for mm in other)
+        lines.append(f"of terms that no coil makes (the magnet's): {x}, {y}, {z} mm rms in x, y, z")
         return [*lines, *describe_points(self.pairs, self.views, self.state.motions)]
 
     def findings(self) -> tuple[Finding, ...]:
@@ -144,7 +156,7 @@ def _require_enough(sets: Sequence[PointPairs]) -> None:
 
 def _fit(sets: Sequence[PointPairs], degree: int) -> PointFit | None:
     """Fit with one degree; None if it does not converge, as one that is too small may."""
-    prior = HarmonicPrior(HarmonicBasis(degree), widest=WIDEST_PRIOR)
+    prior = HarmonicPrior(HarmonicBasis(degree), POINT_GROUPS)
     state = State.initial(prior, tuple(pairs.still for pairs in sets))
     views = views_of(state, sets, state.harmonics)
     for step in range(1, MAX_STEPS + 1):

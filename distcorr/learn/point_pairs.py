@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from distcorr.acquisition import Acquisition
 from distcorr.field import ScannerField
+from distcorr.learn.calibration import CALIBRATION_UNKNOWNS, STRAIN_UNKNOWNS, Calibration
 from distcorr.learn.rigid import FIXED_PRECISION, MOTION_SD, RIGID, Motion
 from distcorr.space import transform_points
 
@@ -21,11 +22,17 @@ CALIBRATION_SD = 0.02
 """Prior width of the entries of S where calibration is estimated: 1.5 to 3 % were
 measured on two sets of markers of one scanner."""
 
+OFFSET_SD_MM = 3.0
+"""Prior width of the offset o where calibration is estimated: the chemical shift of
+markers filled with oil along the readout (2 mm at one pixel per 150 Hz and 1 T), the
+centre frequency, half a slice too few or too many."""
+
 FREE_PLACEMENT = MOTION_SD
 """``motion_sd`` of a phantom that was put down by laser or registered roughly."""
 
 _FIXED_STRAIN = 1e-8
-"""Width that keeps S at zero: nanometres at the edge of the field of view."""
+_FIXED_OFFSET_MM = 1e-6
+"""Widths that keep S and o at zero: nanometres at the edge of the field of view."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +56,8 @@ class PointPairs:
     calibration_sd : float
         Prior width of the linear error of the shown places, as a share of the
         distance from the isocentre. 0 where there is none.
+    offset_sd_mm : float
+        Prior width of each component of their offset. 0 where there is none.
     """
 
     id: str
@@ -58,6 +67,7 @@ class PointPairs:
     sd_mm: float = DEFAULT_SD_MM
     motion_sd: Array | None = None
     calibration_sd: float = 0.0
+    offset_sd_mm: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("true_lps", "shown_lps"):
@@ -74,8 +84,8 @@ class PointPairs:
                 raise ValueError(f"motion_sd must be {RIGID} positive widths, got {widths}")
             widths.setflags(write=False)
             object.__setattr__(self, "motion_sd", widths)
-        if not self.sd_mm > 0 or not self.calibration_sd >= 0:
-            raise ValueError("sd_mm must be positive, calibration_sd not negative")
+        if not self.sd_mm > 0 or not min(self.calibration_sd, self.offset_sd_mm) >= 0:
+            raise ValueError("sd_mm must be positive, calibration_sd, offset_sd_mm not negative")
 
     def __len__(self) -> int:
         return len(self.true_lps)
@@ -106,23 +116,26 @@ class PointPairs:
         return np.concatenate([whole, fixed])
 
     @property
-    def strain_precision(self) -> float:
-        """Inverse prior variance of each entry of S."""
-        return max(self.calibration_sd, _FIXED_STRAIN) ** -2
+    def calibration_precision(self) -> Array:
+        """Inverse prior variances of S and o, shape (9,)."""
+        strain = max(self.calibration_sd, _FIXED_STRAIN) ** -2
+        offset = max(self.offset_sd_mm, _FIXED_OFFSET_MM) ** -2
+        unknowns = np.arange(CALIBRATION_UNKNOWNS)
+        return np.where(unknowns < STRAIN_UNKNOWNS, strain, offset)
 
     def subset(self, rows: NDArray[np.intp]) -> PointPairs:
         """Return some of the pairs."""
         return replace(self, true_lps=self.true_lps[rows], shown_lps=self.shown_lps[rows])
 
-    def predicted(self, field: ScannerField, motion: Motion, strain: Array) -> Array:
+    def predicted(self, field: ScannerField, motion: Motion, calibration: Calibration) -> Array:
         """Where the scan is expected to show the points, scanner frame, mm.
 
         Parameters
         ----------
         field : ScannerField
         motion : Motion
-        strain : ndarray, shape (3, 3)
-            S, as a fit has found it.
+        calibration : Calibration
+            As a fit has found it.
         """
         shown = self.acquisition.true_to_shown(field, motion.apply(self.true_scanner))
-        return shown + shown @ strain
+        return calibration.apply(shown)

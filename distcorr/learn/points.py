@@ -3,18 +3,18 @@
 A pair is a true place and the place where a scan shows it. The true places may
 have been measured in another session or by another machine (CT), so that a
 rigid motion takes them to the scanner first, and the shown ones may carry an
-error of linear calibration (voxel size, angle between slices; a gap in the
-stack), which is none of the field's, whose linear part is zero by definition:
+error of calibration (voxel size, angle between slices; an offset of the stack),
+which is none of the field's (:mod:`distcorr.learn.calibration`):
 
-    residual = (I + S) s(D, motion(true)) - shown,
+    residual = (I + S) s(D, motion(true)) + o - shown,
 
-S symmetric, s the acquisition's exact map ``s + Q D(s) = r + D(r)``
+S symmetric, o constant, s the acquisition's exact map ``s + Q D(s) = r + D(r)``
 (:mod:`distcorr.acquisition`), so that with J the Jacobian of D
 
     ds = (I + Q J(s))^-1 (dD(r) - Q dD(s)) + (ds/dr) dr.
 
-S enters linearly. Its best value for the present field and motion is solved for
-at every step, and it is eliminated from the normal equations (Golub & Pereyra
+S and o enter linearly. Their best values for the present field and motion are solved
+for at every step, and they are eliminated from the normal equations (Golub & Pereyra
 1973, SIAM J Numer Anal 10:413), so that points have the unknowns of any other
 reference. Mislabelled markers are weighed down by Student's t (Lange et al.
 1989, J Am Stat Assoc 84:881).
@@ -31,6 +31,8 @@ from scipy.linalg import cho_factor, cho_solve
 from distcorr.acquisition import Acquisition
 from distcorr.errors import Code, DistcorrError
 from distcorr.field import HarmonicBasis, ScannerField
+from distcorr.learn.calibration import CALIBRATION_UNKNOWNS, Calibration, calibration_rows
+from distcorr.learn.cubes import BLOCK_MM
 from distcorr.learn.normal import Normal
 from distcorr.learn.point_pairs import PointPairs
 from distcorr.learn.prior import HarmonicPrior
@@ -45,17 +47,14 @@ from distcorr.space.linear import solve3
 
 Array = NDArray[np.float64]
 
-BLOCK_MM = 40.0
-"""Edge of the cubes whose gradients are compared to see how much the data scatter."""
-
 MAX_UNSOLVED = 0.1
 """Share of points at which the map may have no solution before the field is refused."""
 
 _CHUNK = 2048
 """Points per matrix product; bounds the rows of 300 unknowns to 15 MB."""
 
-_STRAIN = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
-"""Entries of the symmetric matrix S that are estimated."""
+_CALIBRATION_STEPS = 4
+"""Reweighted least squares for nine unknowns; the outer steps go on from there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +64,10 @@ class PointsLinear:
     Attributes
     ----------
     normal : Normal
-        Of ``3 * basis.size + 6`` unknowns; its vector points downhill.
+        Of ``3 * basis.size + 12`` unknowns; its vector points downhill.
     gradients : ndarray, shape (blocks, unknowns)
         The share of each cube of space in the vector. Their sum is the vector but
-        for the pull of S's prior, which belongs to no cube.
+        for the pull of the calibration's prior, which belongs to no cube.
     residual : ndarray, shape (m, 3)
         Predicted minus shown, scanner frame, mm; NaN where the map has no
         solution.
@@ -76,8 +75,8 @@ class PointsLinear:
         Of each coordinate's squared residual, 1/mm^2.
     scale_mm : float
         Scale of Student's t that the residuals suggest, at least ``sd_mm``.
-    strain : ndarray, shape (3, 3)
-        S.
+    calibration : Calibration
+        S and o.
     log_likelihood : float
         Of the residuals under Student's t.
     """
@@ -87,7 +86,7 @@ class PointsLinear:
     residual: Array
     weight: Array
     scale_mm: float
-    strain: Array
+    calibration: Calibration
     log_likelihood: float
 
     @property
@@ -136,48 +135,49 @@ def linearise(
     at = _Linearisation(
         pairs, prior.basis, field, motion, moved[rows], shown[rows], pairs.shown_scanner[rows]
     )
-    none = np.zeros(len(_STRAIN))
+    none = np.zeros(CALIBRATION_UNKNOWNS)
     precision = np.concatenate([prior.precision, pairs.motion_precision, none])
-    scale = student_scale(at.raw_residual, pairs.sd_mm)
-    # The scatter can only be told once it is known how many unknowns it was fitted with.
+    raw = student_scale(at.raw_residual, pairs.sd_mm)
+    # Neither calibration nor unknowns that the points determine are scatter.
+    scale = student_scale(at.calibrated_residual(raw), pairs.sd_mm)
     determined = at.sums(scale).determined(precision)
     free = max(1.0 - determined / at.raw_residual.size, 1.0 / at.raw_residual.size)
-    found = at.sums(student_scale(at.strained_residual(scale), pairs.sd_mm, free))
+    found = at.sums(student_scale(at.calibrated_residual(scale), pairs.sd_mm, free))
     residual = np.full((len(pairs), 3), np.nan)
     weight = np.zeros(len(pairs))
     residual[rows], weight[rows] = found.residual, found.weight
-    normal, gradients = found.without_strain()
+    normal, gradients = found.without_calibration()
     return PointsLinear(
         normal,
         gradients,
         residual,
         weight,
         found.scale_mm,
-        found.strain,
+        found.calibration,
         student_log_likelihood(found.residual, found.scale_mm),
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _Sums:
-    """Normal equations with S still among the unknowns, as the last six."""
+    """Normal equations with the calibration still among the unknowns, as the last nine."""
 
     matrix: Array
     gradients: Array
     residual: Array
     weight: Array
     scale_mm: float
-    strain: Array
-    strain_precision: float
+    calibration: Calibration
+    calibration_precision: Array
 
-    def without_strain(self) -> tuple[Normal, Array]:
-        """Eliminate S (Schur complement)."""
-        own = len(self.matrix) - len(_STRAIN)
+    def without_calibration(self) -> tuple[Normal, Array]:
+        """Eliminate S and o (Schur complement)."""
+        own = len(self.matrix) - CALIBRATION_UNKNOWNS
         cross = cho_solve(cho_factor(self.matrix[own:, own:]), self.matrix[own:, :own])
         matrix = self.matrix[:own, :own] - self.matrix[:own, own:] @ cross
         gradients = self.gradients[:, :own] - self.gradients[:, own:] @ cross
-        # S lies at its optimum, where its data and its prior pull alike, so that
-        # the vector needs no correction.
+        # Both lie at their optimum, where data and prior pull alike, so that the
+        # vector needs no correction.
         return Normal(matrix, self.gradients[:, :own].sum(axis=0)), gradients
 
     def determined(self, precision: Array) -> float:
@@ -186,13 +186,13 @@ class _Sums:
         Parameters
         ----------
         precision : ndarray
-            Inverse prior variances of all unknowns; S's are in the matrix already.
+            Inverse prior variances of all unknowns; the calibration's are in the matrix already.
         """
         at = np.arange(len(precision))
         A = self.matrix.copy()
         A[at, at] += precision
         known = precision.copy()
-        known[-len(_STRAIN) :] = self.strain_precision
+        known[-CALIBRATION_UNKNOWNS:] = self.calibration_precision
         return float(len(A) - known @ np.diag(np.linalg.inv(A)))
 
 
@@ -214,49 +214,48 @@ class _Linearisation:
         self._blocks = _blocks(moved)
         self.raw_residual = shown - measured
 
-    def strained_residual(self, scale_mm: float) -> Array:
-        """Residual with the best S, at weights for a scale."""
-        return self._strained(scale_mm)[0]
+    def calibrated_residual(self, scale_mm: float) -> Array:
+        """Residual with the best S and o, at weights for a scale."""
+        return self._calibrated(scale_mm)[0]
 
-    def _strained(self, scale_mm: float) -> tuple[Array, Array, Array]:
-        """Return residual, S and the weights that S was found with."""
-        by_strain = strain_rows(self._shown)
-        prior = np.eye(len(_STRAIN)) * self._pairs.strain_precision
-        residual, strain = self.raw_residual, np.zeros((3, 3))
-        for _ in range(_STRAIN_STEPS):
+    def _calibrated(self, scale_mm: float) -> tuple[Array, Calibration, Array]:
+        """Return residual, calibration and the weights that it was found with."""
+        rows = calibration_rows(self._shown)
+        prior = np.diag(self._pairs.calibration_precision)
+        residual, calibration = self.raw_residual, Calibration.none()
+        for _ in range(_CALIBRATION_STEPS):
             weight = student_weight(residual, scale_mm)
-            A = np.einsum("m,mai,maj->ij", weight, by_strain, by_strain, optimize=True)
-            b = -np.einsum("m,mai,ma->i", weight, by_strain, self.raw_residual, optimize=True)
-            strain = _symmetric(np.linalg.solve(A + prior, b))
-            residual = self.raw_residual + self._shown @ strain
-        return residual, strain, weight
+            A = np.einsum("m,mai,maj->ij", weight, rows, rows, optimize=True)
+            b = -np.einsum("m,mai,ma->i", weight, rows, self.raw_residual, optimize=True)
+            calibration = Calibration.from_unknowns(np.linalg.solve(A + prior, b))
+            residual = self.raw_residual + calibration.apply(self._shown) - self._shown
+        return residual, calibration, weight
 
     def sums(self, scale_mm: float) -> _Sums:
         """Sum the weighted normal equations, cube by cube of space."""
-        residual, strain, weight = self._strained(scale_mm)
-        k3 = 3 * self._basis.size
-        own = k3 + PARAMETERS + len(_STRAIN)
+        residual, calibration, weight = self._calibrated(scale_mm)
+        own = 3 * self._basis.size + PARAMETERS + CALIBRATION_UNKNOWNS
         matrix, gradients = np.zeros((own, own)), np.zeros((self._blocks.max() + 1, own))
         for first in range(0, len(residual), _CHUNK):
             rows = slice(first, first + _CHUNK)
+            by_calibration = calibration_rows(self._shown[rows])
             X = np.concatenate(
-                [*self._derivatives(rows, strain), strain_rows(self._shown[rows])], axis=2
+                [*self._derivatives(rows, calibration.stretch), by_calibration], axis=2
             )
             weighted = X * weight[rows, None, None]
             matrix += np.einsum("mai,maj->ij", weighted, X, optimize=True)
             pull = -np.einsum("mai,ma->mi", weighted, residual[rows], optimize=True)
             np.add.at(gradients, self._blocks[rows], pull)
-        at = np.arange(own - len(_STRAIN), own)
-        matrix[at, at] += self._pairs.strain_precision
-        precision = self._pairs.strain_precision
-        return _Sums(matrix, gradients, residual, weight, scale_mm, strain, precision)
+        at = np.arange(own - CALIBRATION_UNKNOWNS, own)
+        precision = self._pairs.calibration_precision
+        matrix[at, at] += precision
+        return _Sums(matrix, gradients, residual, weight, scale_mm, calibration, precision)
 
-    def _derivatives(self, rows: slice, strain: Array) -> tuple[Array, Array]:
-        """Differentiate (I + S) s by the coefficients (m, 3, 3k) and the motion (m, 3, 6)."""
+    def _derivatives(self, rows: slice, stretch: Array) -> tuple[Array, Array]:
+        """Differentiate (I + S) s by the coefficients (m, 3, 3k) and the motion (m, 3, 12)."""
         acquisition = self._pairs.acquisition
         moved, shown = self._moved[rows], self._shown[rows]
         m, k = len(moved), self._basis.size
-        stretch = np.eye(3) + strain
         by_point = stretch @ acquisition.jacobian(self._field, moved, shown)
         by_motion = by_point @ self._motion.sensitivity(moved)
         by_field = np.zeros((m, 3, 3, k))
@@ -301,27 +300,10 @@ def shown_change(
     return solve3(np.eye(3) + Q @ field.jacobian(shown_scanner), direct)
 
 
-_STRAIN_STEPS = 4
-"""Reweighted least squares for six unknowns; the outer steps go on from there."""
-
-
-def strain_rows(shown: Array) -> Array:
-    """Differentiate ``S s`` by the six entries of S at points s (m, 3), shape (m, 3, 6)."""
-    out = np.zeros((len(shown), 3, len(_STRAIN)))
-    for column, (a, b) in enumerate(_STRAIN):
-        out[:, a, column] = shown[:, b]
-        out[:, b, column] = shown[:, a]
-    return out
-
-
-def _symmetric(entries: Array) -> Array:
-    S = np.zeros((3, 3))
-    for value, (a, b) in zip(entries, _STRAIN, strict=True):
-        S[a, b] = S[b, a] = value
-    return S
-
-
 def _blocks(points: Array) -> NDArray[np.intp]:
-    """Tell the number of the cube of space in which each point lies."""
+    """Tell the number of the cube of space in which each point lies.
+
+    By sorting: a table of cubes would have to reach to every mislabelled point.
+    """
     cell = np.floor(points / BLOCK_MM).astype(np.intp)
     return np.unique(cell, axis=0, return_inverse=True)[1].reshape(-1)

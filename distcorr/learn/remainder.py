@@ -2,12 +2,14 @@
 
 The remainder is one more block of unknowns, a cubic B-spline lattice for each
 component with a smoothness prior of width tau, in the same linear system as the
-harmonics and the motions. Tau is chosen by cross-validation between subjects:
-what repeats in somebody who was left out belongs to the scanner, the rest to
-the subject (susceptibility, motion of parts) or to the similarity. Unless every
-left-out subject gains, there is no remainder; with one reference nobody can be
-left out and there is none either. (The marginal likelihood was tried and takes
-the similarity's systematic errors for signal: it doubled the error on legs.)
+harmonics and the motions. It grows towards the rim as the harmonics do that are left
+out: whatever differs in the middle is not the coil's. Tau is chosen by
+cross-validation between subjects: what repeats in somebody who was left out
+belongs to the scanner, the rest to the subject (susceptibility, motion of parts)
+or to the similarity. Unless every left-out subject gains, there is no remainder;
+with one reference nobody can be left out and there is none either. (The marginal
+likelihood was tried and takes the similarity's systematic errors for signal: it
+doubled the error on legs.)
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from distcorr.field import Lattice
 from distcorr.learn.bending import smoothness_precision
 from distcorr.learn.cubes import Cubes
 from distcorr.learn.normal import Normal, design
+from distcorr.learn.prior import PRIOR_RADIUS_MM
 from distcorr.learn.rigid import PARAMETERS
 from distcorr.learn.state import State
 from distcorr.learn.view import Rows
@@ -41,6 +44,10 @@ similarity's own errors, which subjects of one anatomy share, gain up to 0.08.""
 GAUGE_SD_MM = 1e-3
 """Width to which the remainder's value and slope (over one node distance) are held
 to zero at the isocentre: there the coil is calibrated and D has neither."""
+
+SHARE_RANGE = (0.01, 2.0)
+"""Limits of the width's share at a node: what harmonics leave of a field whose sources
+lie outside the bore is nothing in the middle, and not known beyond the rim."""
 
 BODY_MARGIN_MM = 20.0
 
@@ -99,7 +106,7 @@ def fit_remainder(
     if subjects < 2:
         return state, none
     parts = [_normal_equations(state, rows, lattice, subject) for subject in range(subjects)]
-    unit = _remainder_precision(lattice)
+    unit = remainder_precision(lattice, state.prior.basis.max_degree + 1)
     scores = {
         tau: [_score(state, parts, points, left_out, unit, tau) for left_out in range(len(parts))]
         for tau in (0.0, *WIDTHS_MM)
@@ -175,11 +182,25 @@ def _inverse(factor: tuple[Array, bool]) -> Array:
     return np.asarray(triangle + np.tril(triangle, -1).T)
 
 
-def _remainder_precision(lattice: Lattice) -> Array:
-    """Precision for tau = 1 mm, with the gauge at the isocentre."""
+def remainder_precision(lattice: Lattice, degree: int) -> Array:
+    """Precision of one component for tau = 1 mm, with the gauge at the isocentre.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    degree : int
+        Of the first harmonics that are left out: the width grows with the radius as
+        they do.
+
+    Returns
+    -------
+    ndarray, shape (nodes, nodes)
+    """
     nodes_zyx = lattice.nodes[::-1]
     spacing = float(lattice.spacing[0])
-    precision = smoothness_precision(nodes_zyx, spacing)
+    radius = np.linalg.norm(lattice.node_points().reshape(-1, 3), axis=1)
+    share = np.clip((radius / PRIOR_RADIUS_MM) ** degree, *SHARE_RANGE)
+    precision = smoothness_precision(nodes_zyx, spacing) / np.outer(share, share)
     steps = np.vstack([np.zeros(3), np.eye(3) * spacing / 2, -np.eye(3) * spacing / 2])
     index, weights, inside = weights_at(lattice, steps)
     for i, w, ok in zip(index, weights, inside, strict=True):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distcorr.field import HarmonicBasis, HarmonicField
+from distcorr.field import HarmonicField
 from distcorr.learn.prior import HarmonicPrior
 from distcorr.learn.rigid import PARAMETERS, Motion
 
@@ -41,12 +40,6 @@ class State:
         """Build the state before any data: no distortion, the prior's uncertainty."""
         variances = np.concatenate([1 / prior.precision, *[1 / m.precision for m in motions]])
         return cls(prior, np.zeros((3, prior.basis.size)), motions, np.diag(variances))
-
-    @classmethod
-    def initial_for(cls, max_degree: int, centres: Sequence[Array]) -> State:
-        """Build the state before any data for subjects turning about ``centres``."""
-        prior = HarmonicPrior(HarmonicBasis(max_degree))
-        return cls.initial(prior, tuple(Motion.none(centre) for centre in centres))
 
     @property
     def parameters(self) -> Array:
@@ -90,17 +83,6 @@ class State:
     def harmonics(self) -> HarmonicField:
         """The field."""
         return HarmonicField(self.prior.basis, self.coefficients)
-
-    def widened(self, factor: float) -> State:
-        """Return the state as if the data, not the prior, were ``factor`` times less certain.
-
-        With A = H + P the covariance is A^-1; data that scatter more than their
-        weights H say make it A^-1 (factor^2 H + P) A^-1 (the sandwich of White
-        1982, Econometrica 50:1).
-        """
-        C, P = self.covariance, self.prior_precision
-        wider = factor**2 * C - (factor**2 - 1) * (C * P) @ C
-        return replace(self, covariance=wider)
 
     def sd_of_field(self, points: Array) -> Array:
         """Posterior standard deviation of D at points (m, 3), by component."""

@@ -154,7 +154,7 @@ class Rows:
     residual : ndarray, shape (n,)
     probes : list of Probe
         Derivatives by the field, n rows each.
-    by_motion : ndarray, shape (n, 6)
+    by_motion : ndarray, shape (n, 12)
         Derivatives by the subject's motion.
     """
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distcorr.errors import Code, DistcorrError, Finding
+from distcorr.space import FileAxes
 
 Array = NDArray[np.float64]
 
@@ -17,18 +17,6 @@ MAX_COORDINATE_MM = 5000.0
 
 SAME_PLACE_MM = 1e-3
 """Points nearer than this are one point listed twice: no two markers fit there."""
-
-
-class FileAxes(StrEnum):
-    """Axes of the coordinates in a file; inside everything is LPS."""
-
-    LPS = "LPS"
-    RAS = "RAS"
-
-    @property
-    def signs(self) -> Array:
-        """Factors between the file's coordinates and LPS; each is its own inverse."""
-        return np.array([-1.0, -1.0, 1.0]) if self is FileAxes.RAS else np.ones(3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +56,8 @@ class PointList:
         points.setflags(write=False)
         object.__setattr__(self, "points_lps", points)
         object.__setattr__(self, "labels", tuple(label.strip() for label in self.labels))
-        _require_possible(self)
+        names = tuple(self.name_of(index) for index in range(len(points)))
+        require_possible(self.source, points, names)
         _require_distinct(self)
 
     def __len__(self) -> int:
@@ -84,16 +73,30 @@ class PointList:
         return f"point {index + 1}" + (f" ({label})" if label else "")
 
 
-def _require_possible(points: PointList) -> None:
-    p = points.points_lps
-    bad = np.flatnonzero(~(np.abs(p) <= MAX_COORDINATE_MM).all(axis=1))
+def require_possible(source: str, points_lps: Array, names: tuple[str, ...]) -> None:
+    """Refuse coordinates that no scanner has.
+
+    Parameters
+    ----------
+    source : str
+        For messages.
+    points_lps : ndarray, shape (m, 3)
+        mm.
+    names : tuple of str
+        One for each point, for messages.
+
+    Raises
+    ------
+    DistcorrError
+        ``points-invalid``.
+    """
+    bad = np.flatnonzero(~(np.abs(points_lps) <= MAX_COORDINATE_MM).all(axis=1))
     if len(bad):
         first = int(bad[0])
         raise DistcorrError(
             Code.POINTS_INVALID,
             "a coordinate is not a number or impossible",
-            f"{points.source}, {points.name_of(first)}: {p[first].tolist()}; "
-            f"{len(bad)} such points",
+            f"{source}, {names[first]}: {points_lps[first].tolist()}; {len(bad)} such points",
             f"give millimetres, at most {MAX_COORDINATE_MM:g} from the origin",
         )
 

@@ -18,6 +18,9 @@ READERS: dict[str, Callable[[Path], PointList]] = {
 }
 """Readers by the end of the file name."""
 
+SUFFIXES = tuple(READERS)
+"""File names that are read and written."""
+
 
 def suffix_of(path: Path) -> str:
     """Return the format's suffix of a file name.

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distcorr.errors import Code, DistcorrError
-from distcorr.points.lists import FileAxes, PointList
+from distcorr.points.lists import PointList
 from distcorr.points.text import read_text, skipped
+from distcorr.space import FileAxes
 
 Array = NDArray[np.float64]
 
@@ -46,17 +47,23 @@ class Table:
     Attributes
     ----------
     path : Path
+    header : tuple of str
+        Names as written.
+    cells : tuple of tuple of str
+        Rows below the header, as written.
     columns : dict of str to tuple of str
         Names in lower case.
     """
 
     path: Path
+    header: tuple[str, ...]
+    cells: tuple[tuple[str, ...], ...]
     columns: dict[str, tuple[str, ...]]
 
     @property
     def rows(self) -> int:
         """Number of rows below the header."""
-        return len(next(iter(self.columns.values())))
+        return len(self.cells)
 
     def has(self, names: tuple[str, ...]) -> bool:
         """Whether all of these columns are there."""
@@ -101,7 +108,7 @@ def read_table(path: Path) -> Table:
         ``bad-format`` without header, with repeated columns or rows of unequal
         length; as :func:`distcorr.points.text.read_text`.
     """
-    delimiter = "\t" if path.name.lower().endswith(".tsv") else ","
+    delimiter = delimiter_of(path)
     stream = io.StringIO(read_text(path), newline="")
     try:
         rows = [row for row in csv.reader(stream, delimiter=delimiter) if any(row)]
@@ -126,7 +133,13 @@ def read_table(path: Path) -> Table:
                 "export the table again",
             )
     cells = list(zip(*rows[1:], strict=True)) or [()] * len(header)
-    return Table(path, dict(zip(header, cells, strict=True)))
+    below = tuple(tuple(row) for row in rows[1:])
+    return Table(path, tuple(rows[0]), below, dict(zip(header, cells, strict=True)))
+
+
+def delimiter_of(path: Path) -> str:
+    """Return what separates the cells of a file of this name."""
+    return "\t" if path.name.lower().endswith(".tsv") else ","
 
 
 def read_list_table(path: Path) -> PointList:
@@ -139,14 +152,25 @@ def read_list_table(path: Path) -> PointList:
         :data:`LIST_COLUMNS`, ``points-invalid``, and as :func:`read_table`.
     """
     table = read_table(path)
+    names, axes = list_columns(table)
+    rows = defined_rows(table)
+    points = table.numbers(names, rows) * axes.signs
+    findings = skipped(str(path), table.rows - len(rows))
+    return PointList(str(path), table.labels(rows), points, axes, findings)
+
+
+def list_columns(table: Table) -> tuple[tuple[str, str, str], FileAxes]:
+    """Find the columns of a list of points, and their axes.
+
+    Raises
+    ------
+    DistcorrError
+        ``bad-format`` if they are not exactly one of :data:`LIST_COLUMNS`.
+    """
     found = [names for names in LIST_COLUMNS if table.has(names)]
     if len(found) != 1:
         raise _wrong_columns(table, [", ".join(names) for names in LIST_COLUMNS])
-    axes = LIST_COLUMNS[found[0]]
-    rows = _defined_rows(table)
-    points = table.numbers(found[0], rows) * axes.signs
-    findings = skipped(str(path), table.rows - len(rows))
-    return PointList(str(path), table.labels(rows), points, axes, findings)
+    return found[0], LIST_COLUMNS[found[0]]
 
 
 def read_pair_table(path: Path) -> tuple[PointList, PointList]:
@@ -167,7 +191,7 @@ def read_pair_table(path: Path) -> tuple[PointList, PointList]:
     found = [names for names in PAIR_COLUMNS if table.has(names[0] + names[1])]
     if len(found) != 1:
         raise _wrong_columns(table, [", ".join(true + shown) for true, shown in PAIR_COLUMNS])
-    rows = _defined_rows(table)
+    rows = defined_rows(table)
     labels = table.labels(rows)
     findings = skipped(str(path), table.rows - len(rows))
     true, shown = (table.numbers(names, rows) for names in found[0])
@@ -177,7 +201,8 @@ def read_pair_table(path: Path) -> tuple[PointList, PointList]:
     )
 
 
-def _defined_rows(table: Table) -> list[int]:
+def defined_rows(table: Table) -> list[int]:
+    """Rows of a table whose points have been placed."""
     defined = table.columns.get(DEFINED)
     return [row for row in range(table.rows) if defined is None or defined[row].strip() != "0"]
 

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from distcorr.outputs import whole_output
-from distcorr.points.lists import FileAxes, PointList
+from distcorr.points.lists import PointList
 from distcorr.points.read import suffix_of
+from distcorr.space import FileAxes
 
 SCHEMA = (
     "https://raw.githubusercontent.com/Slicer/Slicer/main/Modules/Loadable/Markups/"
@@ -42,7 +43,7 @@ def write_points(points: PointList, path: Path, *, overwrite: bool = False) -> N
 
 
 def _rows(points: PointList) -> list[tuple[str, list[float]]]:
-    in_file = (points.points_lps * points.axes.signs + 0.0).tolist()  # + 0.0 makes -0.0 0.0
+    in_file = points.axes.in_file(points.points_lps).tolist()
     return list(zip(points.labels, in_file, strict=True))
 
 

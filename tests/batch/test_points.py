@@ -9,9 +9,9 @@ import pytest
 
 from distcorr.batch import load_points, read_cohort
 from distcorr.correction import InputRole
-from distcorr.errors import Code, DistcorrError
+from distcorr.errors import DistcorrError
 from distcorr.facts import VendorState
-from distcorr.learn.point_pairs import CALIBRATION_SD, DEFAULT_SD_MM, FREE_PLACEMENT
+from distcorr.learn.point_pairs import CALIBRATION_SD, DEFAULT_SD_MM, FREE_PLACEMENT, OFFSET_SD_MM
 from distcorr.points import PointList, write_points
 
 TRUE = np.array([[10.0, 0, 0], [0, 20, 0], [0, 0, 30], [5, 5, 5], [-40, 0, 9]])
@@ -68,6 +68,7 @@ def test_defaults_estimate_placement_and_calibration(tmp_path: Path) -> None:
     assert one.pairs.sd_mm == DEFAULT_SD_MM
     np.testing.assert_array_equal(one.pairs.motion_sd, FREE_PLACEMENT)
     assert one.pairs.calibration_sd == CALIBRATION_SD
+    assert one.pairs.offset_sd_mm == OFFSET_SD_MM
 
 
 def test_everything_stated_is_taken(tmp_path: Path) -> None:
@@ -94,11 +95,7 @@ calibration = "known"
     assert one.pairs.sd_mm == 0.7
     assert one.pairs.motion_sd is None
     assert one.pairs.calibration_sd == 0
-
-
-def test_an_isocentre_that_is_not_stated_is_told(tmp_path: Path) -> None:
-    (one,) = loaded(tmp_path, ENTRY.replace("isocentre_lps = [0, 0, 0]", 'pairs = "pairs.csv"'))
-    assert [finding.code for finding in one.findings] == [Code.ISOCENTRE_UNKNOWN]
+    assert one.pairs.offset_sd_mm == 0
 
 
 TWO_LISTS = 'true = "true.mrk.json"\nshown = "unnamed.csv"\n'
@@ -112,6 +109,7 @@ WRONG = {
     ENTRY.replace('"ND"', '"DIS2D"') + 'pairs = "pairs.csv"\nnormal = [0, 0, 0]': "no length",
     ENTRY.replace('patient_position = "HFS"', "") + 'pairs = "pairs.csv"': "field required",
     ENTRY.replace('shown_state = "ND"', "") + 'pairs = "pairs.csv"': "field required",
+    ENTRY.replace("isocentre_lps = [0, 0, 0]", 'pairs = "pairs.csv"'): "isocentre_lps: field",
     ENTRY + 'pairs = "pairs.csv"\nsd_m = 1': "unknown key, did you mean sd_mm?",
     ENTRY + 'pairs = "pairs.csv"\nsd_mm = 0': "greater than 0",
     ENTRY + TWO_LISTS: "points without label",

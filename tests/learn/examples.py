@@ -8,7 +8,11 @@ import numpy as np
 
 from distcorr.acquisition import Scan
 from distcorr.facts import AcquisitionFacts, Fact, VendorState
+from distcorr.field import HarmonicBasis
 from distcorr.learn import FitSettings, Reference
+from distcorr.learn.prior import HarmonicPrior
+from distcorr.learn.rigid import Motion
+from distcorr.learn.state import State
 from distcorr.phantom.fields import FieldName, named_field
 from distcorr.phantom.pairs import Case, PairSettings, SimulatedPair, case_settings
 from distcorr.space import Grid, PatientPosition, Volume
@@ -20,6 +24,12 @@ SETTINGS = FitSettings(max_degree=5, lattice_spacing_mm=40, remainder_spacing_mm
 
 AXIAL = np.eye(3)
 CORONAL = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+
+
+def unlearned(max_degree: int, *centres: np.ndarray) -> State:
+    """The state before any data, of subjects turning about given centres."""
+    prior = HarmonicPrior(HarmonicBasis(max_degree))
+    return State.initial(prior, tuple(Motion.none(centre) for centre in centres))
 
 
 def protocol(case: Case = Case.ND_TRUSTED) -> PairSettings:

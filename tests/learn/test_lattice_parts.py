@@ -8,7 +8,8 @@ import pytest
 from distcorr.field import Lattice
 from distcorr.learn import bending
 from distcorr.learn.bending import gram_1d, smoothness_precision
-from distcorr.learn.remainder import weights_at
+from distcorr.learn.prior import PRIOR_RADIUS_MM
+from distcorr.learn.remainder import SHARE_RANGE, remainder_precision, weights_at
 
 NODES, SPACING = 7, 12.0
 
@@ -78,3 +79,14 @@ def test_weights_say_what_the_lattice_says() -> None:
         np.testing.assert_allclose(
             values[inside], lattice.displacement(points[inside])[:, a], atol=1e-12
         )
+
+
+def test_the_remainder_grows_as_the_harmonics_do_that_are_left_out() -> None:
+    lattice = Lattice.covering([-200.0] * 3, [200.0] * 3, 80.0)
+    radius = np.linalg.norm(lattice.node_points().reshape(-1, 3), axis=1)
+    even, grown = (remainder_precision(lattice, degree) for degree in (0, 4))
+    ratio = np.sqrt(np.diag(np.linalg.inv(grown)) / np.diag(np.linalg.inv(even)))
+    share = np.clip((radius / PRIOR_RADIUS_MM) ** 4, *SHARE_RANGE)
+    rim = radius > 200  # nearer, the gauge at the isocentre is felt
+    np.testing.assert_allclose(ratio[rim], share[rim], rtol=0.02)
+    assert ratio[radius < 80].max() < 0.05

@@ -1,4 +1,4 @@
-"""The degree of the harmonics by evidence, and the widening of what scatter can't see."""
+"""The degree of the harmonics by evidence."""
 
 from __future__ import annotations
 
@@ -59,16 +59,3 @@ def test_a_truncated_state_keeps_what_remains() -> None:
     np.testing.assert_array_equal(short.parameters, moved.parameters[used])
     np.testing.assert_array_equal(short.prior_precision, moved.prior_precision[used])
     np.testing.assert_array_equal(np.diag(short.covariance), np.diag(moved.covariance)[used])
-
-
-def test_widening_leaves_the_prior_alone() -> None:
-    """What the data have not seen stays as uncertain as before; what they have, widens."""
-    state = State.initial(PRIOR, (Motion.none(np.zeros(3)),))
-    np.testing.assert_allclose(state.widened(3.0).covariance, state.covariance, atol=1e-12)
-    precision = state.prior_precision
-    H = np.zeros(len(precision))
-    H[0] = 1e4 * precision[0]
-    seen = State(PRIOR, state.coefficients, state.motions, np.diag(1 / (H + precision)))
-    ratio = np.diag(seen.widened(3.0).covariance) / np.diag(seen.covariance)
-    assert ratio[0] == pytest.approx(9.0, rel=1e-3)
-    np.testing.assert_allclose(ratio[1:], 1.0)

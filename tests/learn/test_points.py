@@ -12,17 +12,27 @@ from distcorr.acquisition import Acquisition
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import VendorState
 from distcorr.field import HarmonicBasis, HarmonicField
+from distcorr.learn.calibration import (
+    CALIBRATION_UNKNOWNS,
+    Calibration,
+    calibration_rows,
+)
 from distcorr.learn.point_figures import UNTRUSTED, gain_of_points
 from distcorr.learn.point_fit import fit_points
-from distcorr.learn.point_pairs import CALIBRATION_SD, FREE_PLACEMENT, PointPairs
-from distcorr.learn.points import linearise, strain_rows
+from distcorr.learn.point_pairs import (
+    CALIBRATION_SD,
+    FREE_PLACEMENT,
+    OFFSET_SD_MM,
+    PointPairs,
+)
+from distcorr.learn.points import linearise
 from distcorr.learn.prior import HarmonicPrior
 from distcorr.learn.rigid import PARAMETERS, Motion
-from distcorr.learn.state import State
 from distcorr.learn.student import STUDENT_NU, student_log_likelihood, student_scale
 from distcorr.phantom.fields import FieldName, named_field
 from distcorr.space import PatientPosition
 from distcorr.space.frames import T_scanner_patient
+from tests.learn.examples import unlearned
 
 FIELD = named_field(FieldName.CLINICAL_3T)
 OBLIQUE = np.array([0.1, 0.96, -0.2]) / np.linalg.norm([0.1, 0.96, -0.2])
@@ -43,13 +53,15 @@ def ball(count, radius=170.0, seed=0):
     return direction * radius * np.cbrt(generator.uniform(size=(count, 1)))
 
 
-def simulated(acq, field=FIELD, count=250, strain=STRAIN, motion=MOTION, noise=NOISE_MM, seed=0):
+def simulated(
+    acq, field=FIELD, count=250, strain=STRAIN, motion=MOTION, noise=NOISE_MM, seed=0, offset=0.0
+):
     """Pairs in patient LPS whose scanner positions follow a known field."""
     T_patient_scanner = np.linalg.inv(acq.T_scanner_patient)
     place = lambda points: points @ T_patient_scanner[:3, :3].T + T_patient_scanner[:3, 3]  # noqa: E731
     true = ball(count, seed=seed)
     shown = acq.true_to_shown(field, motion.apply(true))
-    shown = shown + shown @ strain
+    shown = shown + shown @ strain + offset
     shown = shown + np.random.default_rng(seed + 1).normal(0, noise, shown.shape)
     return PointPairs("phantom", acq, place(true), place(shown), 0.05, FREE_PLACEMENT, 0.02)
 
@@ -65,9 +77,11 @@ def mislabelled(pairs, share, seed=3):
 @pytest.mark.parametrize("state", [VendorState.ND, VendorState.DIS2D])
 @pytest.mark.parametrize("calibration_sd", [0.0, CALIBRATION_SD])
 def test_derivatives_agree_with_differences(state, calibration_sd):
-    """Along random directions: downhill, and the curvature that is left by the best S."""
+    """Along random directions: downhill, and the curvature left by the best calibration."""
     acq = acquisition(state)
-    pairs = replace(simulated(acq, count=40), calibration_sd=calibration_sd)
+    pairs = replace(
+        simulated(acq, count=40), calibration_sd=calibration_sd, offset_sd_mm=50 * calibration_sd
+    )
     basis = HarmonicBasis(4)
     generator = np.random.default_rng(5)
     coefficients = generator.normal(0, 2.0, (3, basis.size))
@@ -81,12 +95,12 @@ def test_derivatives_agree_with_differences(state, calibration_sd):
         return acq.true_to_shown(now, moved)
 
     def cost(step):
-        """Weighted squares with the best S, its prior included."""
+        """Weighted squares with the best S and o, their prior included."""
         s = shown(step)
-        rows = (strain_rows(s) * root[:, None]).reshape(-1, 6)
+        rows = (calibration_rows(s) * root[:, None]).reshape(-1, CALIBRATION_UNKNOWNS)
         left = ((s - pairs.shown_scanner) * root).reshape(-1)
-        prior = np.eye(6) * np.sqrt(pairs.strain_precision)
-        stacked, right = np.r_[rows, prior], np.r_[left, np.zeros(6)]
+        prior = np.diag(np.sqrt(pairs.calibration_precision))
+        stacked, right = np.r_[rows, prior], np.r_[left, np.zeros(len(prior))]
         best = np.linalg.lstsq(stacked, -right, rcond=None)[0]
         return 0.5 * ((stacked @ best + right) ** 2).sum()
 
@@ -98,12 +112,12 @@ def test_derivatives_agree_with_differences(state, calibration_sd):
         h = 1e-4
         slope = (cost(h * direction) - cost(-h * direction)) / (2 * h)
         assert -view.normal.vector @ direction == pytest.approx(slope, rel=1e-4, abs=1e-3)
-        change = (
-            (shown(h * direction) - shown(-h * direction)) / (2 * h) @ (np.eye(3) + view.strain)
-        )
-        rows = (strain_rows(shown(0 * direction)) * root[:, None]).reshape(-1, 6)
-        stacked = np.r_[rows, np.eye(6) * np.sqrt(pairs.strain_precision)]
-        right = np.r_[(change * root).reshape(-1), np.zeros(6)]
+        change = shown(h * direction) - shown(-h * direction)
+        change = change / (2 * h) @ view.calibration.stretch
+        rows = calibration_rows(shown(0 * direction)) * root[:, None]
+        prior = np.diag(np.sqrt(pairs.calibration_precision))
+        stacked = np.r_[rows.reshape(-1, len(prior)), prior]
+        right = np.r_[(change * root).reshape(-1), np.zeros(len(prior))]
         best = np.linalg.lstsq(stacked, -right, rcond=None)[0]
         curvature = ((stacked @ best + right) ** 2).sum()
         assert direction @ view.normal.matrix @ direction == pytest.approx(curvature, rel=1e-4)
@@ -111,8 +125,10 @@ def test_derivatives_agree_with_differences(state, calibration_sd):
 
 @pytest.mark.parametrize("calibration_sd", [0.0, 100.0])
 def test_blocks_share_the_vector(calibration_sd):
-    """Exactly so where S's own prior doesn't pull: S is fixed, or as good as free."""
-    pairs = replace(simulated(acquisition()), calibration_sd=calibration_sd)
+    """Exactly so where the calibration's prior doesn't pull: fixed, or as good as free."""
+    pairs = replace(
+        simulated(acquisition()), calibration_sd=calibration_sd, offset_sd_mm=1e3 * calibration_sd
+    )
     view = linearise(pairs, HarmonicPrior(HarmonicBasis(5)), FIELD, MOTION)
     np.testing.assert_allclose(view.gradients.sum(axis=0), view.normal.vector, atol=1e-4)
     assert len(view.gradients) > 50
@@ -128,7 +144,8 @@ def test_a_scan_that_is_right_tells_of_the_motion_alone():
 def test_known_calibration_stays_at_zero():
     pairs = replace(simulated(acquisition()), calibration_sd=0.0)
     view = linearise(pairs, HarmonicPrior(HarmonicBasis(3)), FIELD, MOTION)
-    assert np.abs(view.strain).max() < 1e-9
+    assert np.abs(view.calibration.strain).max() < 1e-9
+    assert np.abs(view.calibration.offset_mm).max() < 1e-6
 
 
 def field_error(fit, field=FIELD, radius=150.0):
@@ -144,7 +161,7 @@ def test_a_field_is_found_again_through_noise_motion_calibration_and_wrong_label
     covered = np.abs(error) < 2 * fit.state.sd_of_field(points)
     assert covered.mean() > 0.8
     assert 5 <= fit.max_degree <= 7  # that of the truth, or little more
-    assert np.abs(fit.views[0].strain - STRAIN).max() < 0.003
+    assert np.abs(fit.views[0].calibration.strain - STRAIN).max() < 0.003
     assert fit.views[0].noise_sd_mm == pytest.approx(NOISE_MM, rel=0.5)
     assert set(np.flatnonzero(fit.views[0].trust < UNTRUSTED)) == set(wrong)
     (finding,) = fit.findings()
@@ -160,6 +177,63 @@ def test_points_in_one_frame_need_neither_motion_nor_calibration():
     assert np.linalg.norm(field_error(fit)[0], axis=1).mean() < 0.15
 
 
+OFFSET = np.array([2.6, -0.3, -2.4])
+MAGNET = HarmonicField.from_terms({(2, 0): 3.5, (6, 0): -4.9, (8, 0): 31.8}, {}, {})
+"""B0 of a 1 T magnet, compensated up to its sixth order, as published from a scan with
+readout along x."""
+
+
+class WithMagnet:
+    """A field of coils and a magnet."""
+
+    def displacement(self, points):
+        return FIELD.displacement(points) + MAGNET.displacement(points)
+
+    def jacobian(self, points):
+        return FIELD.jacobian(points) + MAGNET.jacobian(points)
+
+
+def test_the_magnets_shift_along_the_readout_leaves_the_coils_terms_alone():
+    """One width for all terms that no coil makes leaves 0.12 and 0.26 mm."""
+    truth = WithMagnet()
+    pairs = simulated(Acquisition(VendorState.ND, np.eye(4), OBLIQUE), truth, count=170)
+    fit = fit_points([pairs], [8])
+    points = ball(1500, 150.0, seed=9)
+    of_coils = fit.coil_field.displacement(points) - FIELD.displacement(points)
+    of_magnet = fit.other_field.displacement(points) - MAGNET.displacement(points)
+    assert np.linalg.norm(of_coils, axis=1).mean() < 0.06
+    assert np.linalg.norm(of_magnet, axis=1).mean() < 0.1
+    scales = fit.state.prior.scales
+    assert scales.pop("magnet_x_zonal_terms") > 30
+    assert max(scales.values()) < 2
+
+
+def test_an_offset_of_the_shown_places_is_told_from_the_field():
+    pairs = simulated(acquisition(), offset=OFFSET)
+    free = fit_points([replace(pairs, offset_sd_mm=OFFSET_SD_MM)], [5])
+    assert np.abs(free.views[0].calibration.offset_mm - OFFSET).max() < 0.5
+    error = np.linalg.norm(field_error(free)[0], axis=1).mean()
+    assert error < 0.08
+    # Placement alone takes the field along with the phantom.
+    bound = fit_points([pairs], [5])
+    assert np.linalg.norm(field_error(bound)[0], axis=1).mean() > 3 * error
+    assert bound.log_evidence[5] < free.log_evidence[5] - 10
+
+
+def test_what_a_fit_predicts_is_where_points_are_shown():
+    pairs = replace(simulated(acquisition(), offset=OFFSET), offset_sd_mm=OFFSET_SD_MM)
+    fit = fit_points([pairs], [5])
+    view, motion = fit.views[0], fit.state.motions[0]
+    predicted = pairs.predicted(fit.field, motion, view.calibration)
+    np.testing.assert_allclose(predicted - pairs.shown_scanner, view.residual, atol=1e-9)
+    shown = pairs.acquisition.true_to_shown(fit.field, motion.apply(pairs.true_scanner))
+    unknowns = np.arange(1.0, 1 + CALIBRATION_UNKNOWNS)
+    made = Calibration.from_unknowns(unknowns)
+    np.testing.assert_allclose(
+        made.apply(shown) - shown, calibration_rows(shown) @ unknowns, rtol=1e-12, atol=1e-9
+    )
+
+
 def test_points_of_a_dis2d_scan_show_its_normal_component():
     across = Acquisition(VendorState.DIS2D, np.eye(4), np.array([0.0, 1.0, 0.0]))
     along = Acquisition(VendorState.DIS2D, np.eye(4), np.array([0.0, 0.0, 1.0]))
@@ -172,7 +246,7 @@ def test_points_of_a_dis2d_scan_show_its_normal_component():
 
 def test_gain_of_uncorrected_points_is_whole():
     pairs = simulated(acquisition())
-    state = State.initial_for(5, [pairs.still.centre])
+    state = unlearned(5, pairs.still.centre)
     gain = gain_of_points([pairs], state)
     assert gain.revealed == (True, True, True)
     assert min(gain.components) > 0.6
@@ -198,6 +272,7 @@ def test_too_few_points_are_refused():
         {"shown_lps": np.zeros((3, 3))},
         {"sd_mm": 0.0},
         {"calibration_sd": -1.0},
+        {"offset_sd_mm": -1.0},
         {"motion_sd": np.zeros(6)},
     ],
 )

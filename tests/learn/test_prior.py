@@ -8,10 +8,14 @@ import pytest
 from distcorr.field import HarmonicBasis, Term
 from distcorr.learn.prior import (
     COIL_SD_MM,
+    IMAGE_GROUPS,
     OTHER_SD_MM,
+    POINT_GROUPS,
     PRIOR_RADIUS_MM,
+    WIDEST_FOR_MAGNET,
     WIDTH_RANGE,
     HarmonicPrior,
+    WidthGroup,
     allowed_by_coil,
 )
 
@@ -60,22 +64,57 @@ def test_widths_hold_at_their_radius() -> None:
 def test_widths_follow_the_data_within_limits() -> None:
     shape = PRIOR.sd.shape
     same = PRIOR.updated(PRIOR.tabulated_sd, np.zeros(shape))
-    assert (same.coil_scale, same.other_scale) == (pytest.approx(1), pytest.approx(1))
+    assert list(same.scales.values()) == [pytest.approx(1), pytest.approx(1)]
     uncertain = PRIOR.updated(np.zeros(shape), PRIOR.tabulated_sd**2)
-    assert uncertain.coil_scale == pytest.approx(1)
+    assert uncertain.scales["coil_terms"] == pytest.approx(1)
     huge = PRIOR.updated(1e6 * PRIOR.tabulated_sd, np.zeros(shape))
-    assert (huge.coil_scale, huge.other_scale) == (WIDTH_RANGE[1], WIDTH_RANGE[1])
+    assert list(huge.scales.values()) == [WIDTH_RANGE[1], WIDTH_RANGE[1]]
     large = HarmonicPrior(HarmonicBasis(15))
     none = large.updated(np.zeros(large.sd.shape), np.zeros(large.sd.shape))
-    assert none.other_scale == WIDTH_RANGE[0]
-    assert WIDTH_RANGE[0] < none.coil_scale < 1
+    assert none.scales["other_terms"] == WIDTH_RANGE[0]
+    assert WIDTH_RANGE[0] < none.scales["coil_terms"] < 1
     # Each estimate starts from the table, not from the last one.
-    assert huge.updated(PRIOR.tabulated_sd, np.zeros(shape)).coil_scale == pytest.approx(1)
+    assert huge.updated(PRIOR.tabulated_sd, np.zeros(shape)).scales["coil_terms"] == pytest.approx(
+        1
+    )
+
+
+def test_each_group_has_a_limit_of_its_own() -> None:
+    held = PRIOR.limited(1.5, 1.0)
+    huge = held.updated(1e6 * PRIOR.tabulated_sd, np.zeros(PRIOR.sd.shape))
+    assert list(huge.scales.values()) == [1.5, 1.0]
 
 
 def test_the_groups_are_estimated_apart() -> None:
     coefficients = np.where(PRIOR.coil_terms, 1, 1.8) * PRIOR.tabulated_sd
     made = PRIOR.updated(coefficients, np.zeros(PRIOR.sd.shape))
-    assert made.coil_scale == pytest.approx(1)
-    assert 1.7 < made.other_scale < 1.8
+    assert made.scales["coil_terms"] == pytest.approx(1)
+    assert 1.7 < made.scales["other_terms"] < 1.8
     np.testing.assert_allclose(made.sd[PRIOR.coil_terms], PRIOR.sd[PRIOR.coil_terms])
+
+
+@pytest.mark.parametrize("groups", [IMAGE_GROUPS, POINT_GROUPS], ids=["images", "points"])
+def test_every_coefficient_has_one_width(groups: tuple[WidthGroup, ...]) -> None:
+    members = np.array([group.members(PRIOR.basis) for group in groups])
+    np.testing.assert_array_equal(members.sum(axis=0), 1)
+    assert len({group.name for group in groups}) == len(groups)
+
+
+def test_pairs_of_scans_start_from_the_table_in_two_groups() -> None:
+    """What points may ask for changes nothing of a fit to images."""
+    assert PRIOR.scales == {"coil_terms": 1.0, "other_terms": 1.0}
+    assert {group.widest for group in PRIOR.groups} == {WIDTH_RANGE[1]}
+    np.testing.assert_array_equal(PRIOR.sd, PRIOR.tabulated_sd)
+
+
+def test_a_width_of_the_magnet_follows_its_own_terms_alone() -> None:
+    prior = HarmonicPrior(PRIOR.basis, POINT_GROUPS)
+    order = np.array([term.m for term in PRIOR.basis.terms])
+    coefficients = np.zeros(PRIOR.sd.shape)
+    coefficients[0, order == 0] = 50 * PRIOR.tabulated_sd[0, order == 0]
+    made = prior.updated(coefficients, np.zeros(PRIOR.sd.shape))
+    scales = made.scales
+    assert 30 < scales.pop("magnet_x_zonal_terms") < 50
+    assert max(scales.values()) <= 1
+    far = prior.updated(1e6 * PRIOR.tabulated_sd, np.zeros(PRIOR.sd.shape))
+    assert far.scales["magnet_z_first_terms"] == WIDEST_FOR_MAGNET

@@ -10,10 +10,9 @@ from distcorr.learn.fit import lattice_of
 from distcorr.learn.normal import accumulate, design
 from distcorr.learn.pair import PairLevel, Reference, build_level
 from distcorr.learn.rigid import Motion
-from distcorr.learn.state import State
 from distcorr.learn.view import Pose, look, rows_of
 from distcorr.space import transform_points
-from tests.learn.examples import SETTINGS
+from tests.learn.examples import SETTINGS, unlearned
 
 BASIS = HarmonicBasis(5)
 CONDENSED = 0.04
@@ -27,7 +26,7 @@ def level_of(reference: Reference) -> PairLevel:
 
 def test_three_rows_stand_for_all_residuals_of_a_cube(references: list[Reference]) -> None:
     level = level_of(references[0])
-    field = lattice_of(State.initial_for(5, [np.zeros(3)]).harmonics, SETTINGS)
+    field = lattice_of(unlearned(5, np.zeros(3)).harmonics, SETTINGS)
     motion = Motion(np.array([1.0, -2, 0.5]), np.array([0.01, 0, 0.02]), np.zeros(3))
     seen = look(level, field, motion)
     few = rows_of(level, seen, field, motion)
@@ -56,7 +55,7 @@ def test_three_rows_stand_for_all_residuals_of_a_cube(references: list[Reference
 def test_rows_predict_the_change_of_their_residuals(references: list[Reference]) -> None:
     """A small change of field and motion lowers the misfit as the rows say."""
     level = level_of(references[0])
-    state = State.initial_for(5, [level.points.mean(axis=0)])
+    state = unlearned(5, level.points.mean(axis=0))
     field = lattice_of(state.harmonics, SETTINGS)
     motion = state.motions[0]
     seen = look(level, field, motion)

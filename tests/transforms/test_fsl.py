@@ -7,6 +7,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from fsl.data.image import Image
+from fsl.transform.nonlinear import DeformationField
 from nitransforms.nonlinear import DenseFieldTransform
 
 from distcorr.space import Grid
@@ -92,11 +94,7 @@ def test_nitransforms_reader_does_not_hold_for_other_axes(tmp_path: Path) -> Non
 
 
 def test_fslpy_reads_it(tmp_path: Path) -> None:
-    """FSL's own Python library, where it is installed; it takes the nearest voxel."""
-    pytest.importorskip("fsl.transform.nonlinear")
-    from fsl.data.image import Image
-    from fsl.transform.nonlinear import DeformationField
-
+    """FSL's own Python library; it takes the nearest voxel."""
     for grid in GRIDS.values():
         at = centres(grid)
         expected = scan_map(grid).moved_patient(at)
