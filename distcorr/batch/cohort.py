@@ -85,8 +85,8 @@ _PART = "which of several volumes of the folder, as distcorr inspect names them"
 _DRAWN = "drawn on the scan as acquired, corrected along with it"
 _MASK = "NRRD or NIfTI volume, not 0 where the fit may look"
 _HEAD = (
-    "label map of the femoral heads, drawn on the coronal scan as acquired; the report measures "
-    "their roundness before and after, and nothing is learned from it"
+    "label map or mesh of the femoral heads, drawn on the coronal scan as acquired; the report "
+    "measures their roundness before and after, and nothing is learned from it"
 )
 
 

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 
 from distcorr.batch import load_references, read_cohort
+from distcorr.batch.heads import load_heads
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import VendorState
 from distcorr.images import write_volume
+from distcorr.roundness import measure_roundness
 from distcorr.space import Grid, Volume
-from tests.batch.examples import AXIAL, CORONAL, write_dicom
+from tests.batch.examples import AXIAL, CORONAL, volume, write_dicom
+from tests.roundness.examples import mesh_of
 
 PAIR = '[[reference]]\nid = "r1"\naxial = "ax"\ncoronal = "cor"\n'
 # The examples' scans span about -50 to 50, -40 to 40 and -60 to 60 mm in LPS.
@@ -49,6 +52,17 @@ def test_every_label_is_a_head(tmp_path: Path) -> None:
     found = heads_of(tmp_path, values, grid)
     assert [name for name, _ in found] == ["label 3", "label 5"]
     assert [size for _, size in found] == pytest.approx([24.0, 12.0], abs=3.0)
+
+
+def test_a_mesh_is_a_head(tmp_path: Path) -> None:
+    points, triangles = mesh_of((20.0, 17.0, 20.0), INSIDE)
+    lines = ["# SPACE=LPS", *("v {:.6f} {:.6f} {:.6f}".format(*point) for point in points)]
+    lines += ["f {} {} {}".format(*(corner + 1)) for corner in np.asarray(triangles)]
+    path = tmp_path / "head.obj"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (head,) = load_heads(path, volume(CORONAL).grid)
+    assert head.name == "mesh"
+    assert measure_roundness(head.surface).axis_ratio == pytest.approx(0.85, abs=0.01)
 
 
 def test_no_head_is_named(tmp_path: Path) -> None:
