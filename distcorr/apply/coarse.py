@@ -1,0 +1,201 @@
+"""The map of a scan, tabulated on a coarse subgrid as far as that is exact enough.
+
+The map from a voxel of the result to the place in the scan where its tissue is
+shown is smooth over several voxels, but dear: 64 coefficients for each component,
+and Newton's method on top for DIS2D. It is evaluated at the nodes of a subgrid;
+in the cells between them tricubic Lagrange interpolation stands for it. Each cell
+is tried at its centre against the map itself; a cell that misses, or has a node
+without a solution, is marked, and its voxels are mapped one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distcorr.acquisition import Acquisition
+from distcorr.field import LatticeField
+from distcorr.space import transform_points
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+PLACE_TOLERANCE = 5e-4
+"""Error of a cell's centre, voxels of the scan. Between centre and corner it may be
+twice as large: a thousandth of a voxel, at the steepest edge (black to white within
+a voxel) a thousandth of the contrast."""
+
+BRIGHTNESS_TOLERANCE = 2e-4
+"""Error of the factor of brightness at a cell's centre: a fifth of a grey level of 1000."""
+
+CELLS_PER_NODE = 3
+"""Cells, along each axis, in one node distance of the field's lattice at first; with
+more, hardly a cell fails; with fewer, most do where the field is strong."""
+
+_POINTS = 1 << 17
+"""Points mapped together: with their Jacobians about 40 MB."""
+
+_AT_CENTRE = np.array([-1.0, 9.0, 9.0, -1.0]) / 16
+"""Cubic Lagrange weights half way between the middle two of four nodes."""
+
+
+@dataclass(frozen=True, eq=False)
+class ExactMap:
+    """The way from the voxels of the result to those of the scan.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+    field : LatticeField
+    T_scanner_result : ndarray, shape (4, 4)
+        From indices (i, j, k) of the result to the scanner frame.
+    T_index_scanner : ndarray, shape (4, 4)
+        From the scanner frame to indices of the scan.
+    with_brightness : bool
+        Whether the factor of brightness is wanted.
+    """
+
+    acquisition: Acquisition
+    field: LatticeField
+    T_scanner_result: Array
+    T_index_scanner: Array
+    with_brightness: bool
+
+    def __call__(self, index: Array) -> Array:
+        """Map indices (n, 3) of the result.
+
+        Returns
+        -------
+        ndarray, shape (n, 3) or (n, 4)
+            Indices of the scan, NaN where the map can't be solved; then det(ds/dr).
+        """
+        out = np.empty((len(index), 4 if self.with_brightness else 3))
+        for start in range(0, len(index), _POINTS):
+            part = slice(start, start + _POINTS)
+            true = transform_points(self.T_scanner_result, index[part])
+            shown = self.acquisition.true_to_shown(self.field, true)
+            out[part, :3] = transform_points(self.T_index_scanner, shown)
+            if self.with_brightness:
+                out[part, 3] = self._stretch(true, shown)
+        return out
+
+    def _stretch(self, true: Array, shown: Array) -> Array:
+        """Shown volume per true volume; NaN where nothing is shown."""
+        stretch = np.full(len(true), np.nan)
+        solved = np.isfinite(shown).all(axis=-1)
+        stretch[solved] = self.acquisition.stretch(self.field, true[solved], shown[solved])
+        return stretch
+
+
+@dataclass(frozen=True, eq=False)
+class CoarseMap:
+    """A map tabulated on a subgrid.
+
+    Attributes
+    ----------
+    step : tuple of int
+        Voxels of a cell along k, j, i.
+    nodes : ndarray, shape (cells + 3 along k, j, i, channels)
+        The exact map's values at voxels (m - 1) * step, m = 0, 1, ...
+    exact : ndarray of bool, shape (cells along k, j, i)
+        Cells whose voxels have to be mapped one by one.
+    """
+
+    step: tuple[int, int, int]
+    nodes: Array
+    exact: Mask
+
+
+def tabulate(mapping: ExactMap, shape: tuple[int, int, int], cell_mm: float) -> CoarseMap | None:
+    """Tabulate a map in the cells that cost least.
+
+    Parameters
+    ----------
+    mapping : ExactMap
+    shape : tuple of int
+        Of the result, (k, j, i).
+    cell_mm : float
+        Longest edge of a cell at first. They are halved while mapping the voxels of
+        the cells that fail would cost more than halving.
+
+    Returns
+    -------
+    CoarseMap or None
+        None if it is cheaper to map every voxel.
+    """
+    spacing = np.linalg.norm(mapping.T_scanner_result[:3, :3], axis=0)[::-1]
+    longest = np.clip(cell_mm / spacing, 1, shape).astype(int)
+    best, best_cost = None, int(np.prod(shape, dtype=np.int64))
+    while True:
+        step = (int(longest[0]), int(longest[1]), int(longest[2]))
+        if _effort(shape, step) >= best_cost:
+            return best
+        found = _tabulated(mapping, shape, step)
+        cost = int(found.exact.sum()) * int(np.prod(step))
+        if cost < best_cost:
+            best, best_cost = found, cost
+        longest = np.maximum(1, longest // 2)
+
+
+def _effort(shape: tuple[int, int, int], step: tuple[int, int, int]) -> int:
+    """Points to be mapped for a table and its trial."""
+    cells = _cells(shape, step)
+    return int(np.prod(cells + 3)) + int(np.prod(cells))
+
+
+def _cells(shape: tuple[int, int, int], step: tuple[int, int, int]) -> NDArray[np.int64]:
+    return -(-np.array(shape, dtype=np.int64) // np.array(step))
+
+
+def _tabulated(
+    mapping: ExactMap, shape: tuple[int, int, int], step: tuple[int, int, int]
+) -> CoarseMap:
+    cells = _cells(shape, step)
+    nodes = _evaluated(mapping, [np.arange(n + 3) - 1.0 for n in cells], step)
+    centres = _evaluated(mapping, [np.arange(n) + 0.5 for n in cells], step)
+    exact = np.empty(tuple(cells), dtype=np.bool_)
+    for k in range(cells[0]):  # plane by plane: bounds the memory
+        miss = np.abs(_at_centres(nodes[k : k + 4]) - centres[k])
+        near = (miss[..., :3] <= PLACE_TOLERANCE).all(axis=-1)
+        if mapping.with_brightness:
+            near &= miss[..., 3] <= BRIGHTNESS_TOLERANCE
+        exact[k] = ~near  # NaN is near nothing
+    return CoarseMap(step, nodes, exact)
+
+
+def _evaluated(mapping: ExactMap, places: list[Array], step: tuple[int, int, int]) -> Array:
+    """Map the points at multiples ``places`` of the step along k, j, i."""
+    k, j, i = (place * one for place, one in zip(places, step, strict=True))
+    planes = [
+        mapping(np.stack(np.broadcast_arrays(i, j[:, None], at), axis=-1).reshape(-1, 3))
+        for at in k
+    ]
+    return np.stack(planes).reshape(len(k), len(j), len(i), -1)
+
+
+def _at_centres(nodes: Array) -> Array:
+    """Interpolate at the centres of a plane of cells from its four planes of nodes."""
+    plane = sum(w * nodes[m] for m, w in enumerate(_AT_CENTRE))
+    height, width = plane.shape[0] - 3, plane.shape[1] - 3
+    rows = sum(w * plane[m : m + height] for m, w in enumerate(_AT_CENTRE))
+    return np.asarray(sum(w * rows[:, m : m + width] for m, w in enumerate(_AT_CENTRE)))
+
+
+def exact_voxels(coarse: CoarseMap, shape: tuple[int, int, int]) -> Iterator[NDArray[np.int64]]:
+    """Voxels of the cells that have to be mapped one by one, some at a time.
+
+    Yields
+    ------
+    ndarray of int, shape (n, 3)
+        (k, j, i).
+    """
+    within = np.stack(np.indices(coarse.step), axis=-1).reshape(1, -1, 3)
+    cells = np.argwhere(coarse.exact)
+    together = max(1, _POINTS // within.shape[1])
+    for start in range(0, len(cells), together):
+        first = cells[start : start + together, None, :] * np.array(coarse.step)
+        voxels = (first + within).reshape(-1, 3)
+        yield voxels[(voxels < np.array(shape)).all(axis=-1)]

@@ -1,0 +1,236 @@
+"""The kernel: map and interpolation of every voxel in one pass, rows side by side.
+
+A task is a row of cells of the coarse map. Its nodes are interpolated along k once
+for each plane of voxels, along j once for each row; along i three cubic polynomials
+give the places of a cell's voxels, which are sampled on the spot. Nothing is kept
+for a voxel but its results. Tasks share nothing, so threads change no result.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from distcorr.apply.sampling import (
+    SINC_TAPS,
+    edge_sum,
+    inner_sum,
+    nearest,
+    prepare_sum,
+    within,
+)
+from distcorr.apply.support import EVERYWHERE, SOMEWHERE, voxel_supported
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+_STRIDE = 3 * SINC_TAPS
+"""Room for the weights of a voxel."""
+
+
+class Table(NamedTuple):
+    """A coarse map as the kernels take it; see :class:`distcorr.apply.coarse.CoarseMap`.
+
+    Attributes
+    ----------
+    step : tuple of int
+    nodes : ndarray, shape (k, j, i, channels)
+    exact : ndarray of bool, shape (cells along k, j, i)
+        Cells that the kernel leaves alone.
+    supported : ndarray of uint8, shape (cells along k, j, i)
+        Where each is supported; see :mod:`distcorr.apply.support`.
+    """
+
+    step: tuple[int, int, int]
+    nodes: Array
+    exact: Mask
+    supported: NDArray[np.uint8]
+
+
+class Range(NamedTuple):
+    """Values of the result.
+
+    Attributes
+    ----------
+    outside : number
+        Of voxels that nothing stands behind, in the type of the result.
+    low, high : float
+        What its type can hold.
+    whole : bool
+        Whether values are rounded to whole numbers.
+    """
+
+    outside: float
+    low: float
+    high: float
+    whole: bool
+
+
+class Result(NamedTuple):
+    """Arrays that the kernels fill, shape (k, j, i)."""
+
+    array: NDArray[Any]
+    valid: Mask
+    supported: Mask
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def resample_cells(start, stop, voxels, measured, table, support, limits, result):  # type: ignore[no-untyped-def]
+    """Fill the voxels of some rows of cells, but for the cells marked exact.
+
+    Parameters
+    ----------
+    start, stop : int
+        Rows of cells, counted through all planes.
+    voxels : Voxels
+    measured : ndarray of bool
+        Of the scan, flat: where a measurement stands behind a voxel; empty if everywhere.
+    table : Table
+    support : Support
+    limits : Range
+    result : Result
+    """
+    # Arrays are taken out of their tuples once: each time costs an atomic count of
+    # references, for which threads wait on each other.
+    flat, shape, taps, nodes = voxels.flat, voxels.shape, voxels.taps, table.nodes
+    exact, supported_cells = table.exact, table.supported
+    array, valid, supported = result.array, result.valid, result.supported
+    sk, sj, si = table.step
+    depth, height, width = array.shape
+    count, channels = nodes.shape[2:]
+    planes, line = np.empty((4, count, channels)), np.empty((count, channels))
+    weights, at = np.empty(4), np.empty((channels, si))
+    w, values = np.empty(si * _STRIDE, voxels.real.dtype), np.empty(si, voxels.real.dtype)
+    ok, first = np.empty(si, np.bool_), np.empty(si, np.int64)
+    for task in range(start, stop):
+        ck, cj = task // exact.shape[1], task % exact.shape[1]
+        for k in range(ck * sk, min((ck + 1) * sk, depth)):
+            _lagrange_weights((k - ck * sk) / sk, weights)
+            _blend_planes(nodes, ck, cj, weights, planes)
+            for j in range(cj * sj, min((cj + 1) * sj, height)):
+                _lagrange_weights((j - cj * sj) / sj, weights)
+                _blend_rows(planes, weights, line)
+                for ci in range(count - 3):
+                    if exact[ck, cj, ci]:
+                        continue
+                    i = ci * si
+                    n = min(si, width - i)
+                    _places(line, ci, si, n, at)
+                    _values(flat, shape, taps, at, n, w, first, values, ok)
+                    if channels == 4:
+                        _brighten(at, n, values, ok)
+                    if measured.size:
+                        _drop_unmeasured(measured, shape, at, n, ok)
+                    _store(values, ok, n, limits, array, valid, k, j, i)
+                    kind = supported_cells[ck, cj, ci]
+                    for m in range(n):
+                        supported[k, j, i + m] = kind == EVERYWHERE
+                    if kind == SOMEWHERE:
+                        _store_support(support, at, n, supported, k, j, i)
+
+
+@njit(cache=True, inline="always")
+def _lagrange_weights(t, w):  # type: ignore[no-untyped-def]
+    """Weights of nodes at -1, 0, 1, 2 in cubic interpolation at ``t``."""
+    w[0] = -t * (t - 1) * (t - 2) / 6
+    w[1] = (t + 1) * (t - 1) * (t - 2) / 2
+    w[2] = -(t + 1) * t * (t - 2) / 2
+    w[3] = (t + 1) * t * (t - 1) / 6
+
+
+@njit(cache=True)
+def _blend_planes(nodes, ck, cj, w, out):  # type: ignore[no-untyped-def]
+    """Interpolate the four rows of nodes of a row of cells along k."""
+    for b in range(4):
+        for a in range(out.shape[1]):
+            for c in range(out.shape[2]):
+                out[b, a, c] = (
+                    w[0] * nodes[ck, cj + b, a, c]
+                    + w[1] * nodes[ck + 1, cj + b, a, c]
+                    + w[2] * nodes[ck + 2, cj + b, a, c]
+                    + w[3] * nodes[ck + 3, cj + b, a, c]
+                )
+
+
+@njit(cache=True)
+def _blend_rows(planes, w, out):  # type: ignore[no-untyped-def]
+    """Interpolate along j."""
+    for a in range(out.shape[0]):
+        for c in range(out.shape[1]):
+            out[a, c] = (
+                w[0] * planes[0, a, c]
+                + w[1] * planes[1, a, c]
+                + w[2] * planes[2, a, c]
+                + w[3] * planes[3, a, c]
+            )
+
+
+@njit(cache=True)
+def _places(line, ci, step, n, at):  # type: ignore[no-untyped-def]
+    """Where the voxels of a cell are shown: cubic polynomials of their number in it."""
+    for c in range(at.shape[0]):
+        a0, a1, a2, a3 = line[ci, c], line[ci + 1, c], line[ci + 2, c], line[ci + 3, c]
+        p0 = a1
+        p1 = (a2 - a0 / 3 - a1 / 2 - a3 / 6) / step
+        p2 = ((a0 + a2) / 2 - a1) / step**2
+        p3 = ((a3 - a0) / 6 + (a1 - a2) / 2) / step**3
+        for m in range(n):
+            at[c, m] = ((p3 * m + p2) * m + p1) * m + p0
+
+
+@njit(cache=True)
+def _values(flat, shape, taps, at, n, w, first, values, ok):  # type: ignore[no-untyped-def]
+    """Interpolate at the places of a cell's voxels; ``ok`` says which lie in the scan."""
+    if taps == 1:
+        for m in range(n):
+            ok[m] = within(at[0, m], at[1, m], at[2, m], shape)
+            if ok[m]:
+                values[m] = flat[nearest(at[0, m], at[1, m], at[2, m], shape)]
+        return
+    for m in range(n):
+        x, y, z = at[0, m], at[1, m], at[2, m]
+        ok[m] = within(x, y, z, shape)
+        first[m] = prepare_sum(x, y, z, shape, taps, w, m * _STRIDE) if ok[m] else -1
+    for m in range(n):
+        if first[m] >= 0:
+            values[m] = inner_sum(flat, shape, taps, first[m], w, m * _STRIDE)
+        elif ok[m]:
+            x, y, z = at[0, m], at[1, m], at[2, m]
+            values[m] = edge_sum(flat, shape, taps, x, y, z, w, m * _STRIDE)
+
+
+@njit(cache=True)
+def _brighten(at, n, values, ok):  # type: ignore[no-untyped-def]
+    for m in range(n):
+        values[m] *= at[3, m]
+        ok[m] &= at[3, m] > 0
+
+
+@njit(cache=True)
+def _drop_unmeasured(measured, shape, at, n, ok):  # type: ignore[no-untyped-def]
+    for m in range(n):
+        if ok[m]:
+            ok[m] = measured[nearest(at[0, m], at[1, m], at[2, m], shape)]
+
+
+@njit(cache=True)
+def _store(values, ok, n, limits, array, valid, k, j, i):  # type: ignore[no-untyped-def]
+    for m in range(n):
+        valid[k, j, i + m] = ok[m]
+        if not ok[m]:
+            array[k, j, i + m] = limits.outside
+        elif limits.whole:
+            array[k, j, i + m] = min(max(np.rint(values[m]), limits.low), limits.high)
+        else:
+            array[k, j, i + m] = values[m]
+
+
+@njit(cache=True)
+def _store_support(support, at, n, supported, k, j, i):  # type: ignore[no-untyped-def]
+    for m in range(n):
+        supported[k, j, i + m] = voxel_supported(
+            support, i + m, j, k, at[0, m], at[1, m], at[2, m]
+        )

@@ -1,0 +1,177 @@
+"""Where a correction holds in full, for kernels: the trilinear support on its lattice.
+
+Point by point this is :meth:`distcorr.correction.Correction.supported`; over a box
+it is decided once if the support cannot cross its threshold there.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from distcorr.correction import FULL_SUPPORT
+
+Array = NDArray[np.float64]
+
+NOWHERE, EVERYWHERE, SOMEWHERE = 0, 1, 2
+"""Where a cell is supported."""
+
+_ROUNDING = 1e-6
+"""Margin of a box's least and largest support, for the last digits of float32."""
+
+
+class Support(NamedTuple):
+    """Support of a correction as the kernels take it.
+
+    Attributes
+    ----------
+    origin, spacing : ndarray, shape (3,)
+        Of the lattice, mm, scanner frame.
+    weight : ndarray of float32, shape (z, y, x)
+        At the nodes.
+    T_scanner_result : ndarray, shape (4, 4)
+        From indices of the result to the scanner frame.
+    T_scanner_index : ndarray, shape (4, 4)
+        From indices of the scan to the scanner frame.
+    by_shown : bool
+        Whether the place where tissue is shown has to be supported too.
+    """
+
+    origin: Array
+    spacing: Array
+    weight: NDArray[np.float32]
+    T_scanner_result: Array
+    T_scanner_index: Array
+    by_shown: bool
+
+
+@njit(cache=True, inline="always")
+def voxel_supported(s, i, j, k, x, y, z):  # type: ignore[no-untyped-def]
+    """Whether voxel (i, j, k) of the result, shown at index (x, y, z), is supported."""
+    if not _point_supported(s, s.T_scanner_result, i, j, k):
+        return False
+    return not s.by_shown or _point_supported(s, s.T_scanner_index, x, y, z)
+
+
+@njit(cache=True)
+def _point_supported(s, T, i, j, k):  # type: ignore[no-untyped-def]
+    ux = (T[0, 0] * i + T[0, 1] * j + T[0, 2] * k + T[0, 3] - s.origin[0]) / s.spacing[0]
+    uy = (T[1, 0] * i + T[1, 1] * j + T[1, 2] * k + T[1, 3] - s.origin[1]) / s.spacing[1]
+    uz = (T[2, 0] * i + T[2, 1] * j + T[2, 2] * k + T[2, 3] - s.origin[2]) / s.spacing[2]
+    depth, height, width = s.weight.shape
+    if not (1.0 <= ux <= width - 2.0 and 1.0 <= uy <= height - 2.0 and 1.0 <= uz <= depth - 2.0):
+        return False
+    return _trilinear(s.weight, ux, uy, uz) >= FULL_SUPPORT
+
+
+@njit(cache=True, inline="always")
+def _trilinear(c, x, y, z):  # type: ignore[no-untyped-def]
+    i, j, k = int(x), int(y), int(z)
+    fx, fy, fz = x - i, y - j, z - k
+    total = 0.0
+    for b in range(2):
+        plane = 0.0
+        for a in range(2):
+            left, right = c[k + b, j + a, i], c[k + b, j + a, i + 1]
+            plane += (fy if a else 1.0 - fy) * ((1.0 - fx) * left + fx * right)
+        total += (fz if b else 1.0 - fz) * plane
+    return total
+
+
+@njit(cache=True)
+def classify(support, step, nodes, shape, kinds):  # type: ignore[no-untyped-def]
+    """Decide for every cell of a coarse map where it is supported; writes ``kinds``."""
+    low, high = np.empty(3), np.empty(3)
+    for k in range(kinds.shape[0]):
+        for j in range(kinds.shape[1]):
+            for i in range(kinds.shape[2]):
+                first = (i * step[2], j * step[1], k * step[0])
+                last = (
+                    min(first[0] + step[2], shape[2]) - 1.0,
+                    min(first[1] + step[1], shape[1]) - 1.0,
+                    min(first[2] + step[0], shape[0]) - 1.0,
+                )
+                _box_of_cell(support, first, last, low, high)
+                kind = _over_box(support, low, high)
+                if support.by_shown and kind != NOWHERE:
+                    _box_of_nodes(support, nodes, i, j, k, low, high)
+                    of_shown = _over_box(support, low, high)
+                    if of_shown != EVERYWHERE:
+                        kind = of_shown
+                kinds[k, j, i] = kind
+
+
+@njit(cache=True)
+def _box_of_cell(s, first, last, low, high):  # type: ignore[no-untyped-def]
+    """Box in lattice coordinates around the voxels of a cell."""
+    for a in range(3):
+        low[a] = high[a] = s.T_scanner_result[a, 3]
+        for b in range(3):
+            one = s.T_scanner_result[a, b] * first[b]
+            other = s.T_scanner_result[a, b] * last[b]
+            low[a] += min(one, other)
+            high[a] += max(one, other)
+        low[a] = (low[a] - s.origin[a]) / s.spacing[a]
+        high[a] = (high[a] - s.origin[a]) / s.spacing[a]
+
+
+@njit(cache=True)
+def _box_of_nodes(s, nodes, i, j, k, low, high):  # type: ignore[no-untyped-def]
+    """Box in lattice coordinates around the shown places of the 64 nodes around a cell.
+
+    They reach a whole cell farther on all sides, so what lies within is in the box.
+    """
+    T = s.T_scanner_index
+    low[:] = np.inf
+    high[:] = -np.inf
+    for c in range(4):
+        for b in range(4):
+            for a in range(4):
+                at = nodes[k + c, j + b, i + a]
+                for axis in range(3):
+                    u = T[axis, 0] * at[0] + T[axis, 1] * at[1] + T[axis, 2] * at[2] + T[axis, 3]
+                    u = (u - s.origin[axis]) / s.spacing[axis]
+                    low[axis] = min(low[axis], u)
+                    high[axis] = max(high[axis], u)
+
+
+@njit(cache=True)
+def _over_box(s, low, high):  # type: ignore[no-untyped-def]
+    """Decide where a box in lattice coordinates is supported.
+
+    A trilinear function is largest and least at corners: those of the parts into
+    which the lattice's planes cut the box.
+    """
+    depth, height, width = s.weight.shape
+    size = (width, height, depth)
+    whole = True
+    for a in range(3):
+        if not (low[a] <= size[a] - 2.0 and high[a] >= 1.0):
+            return NOWHERE
+        whole = whole and low[a] >= 1.0 and high[a] <= size[a] - 2.0
+        low[a] = max(low[a], 1.0)
+        high[a] = min(high[a], size[a] - 2.0)
+    least, largest = np.inf, -np.inf
+    z = low[2]
+    while True:
+        y = low[1]
+        while True:
+            x = low[0]
+            while True:
+                weight = _trilinear(s.weight, x, y, z)
+                least, largest = min(least, weight), max(largest, weight)
+                if x >= high[0]:
+                    break
+                x = min(np.floor(x) + 1.0, high[0])
+            if y >= high[1]:
+                break
+            y = min(np.floor(y) + 1.0, high[1])
+        if z >= high[2]:
+            break
+        z = min(np.floor(z) + 1.0, high[2])
+    if largest < FULL_SUPPORT - _ROUNDING:
+        return NOWHERE
+    return EVERYWHERE if whole and least >= FULL_SUPPORT + _ROUNDING else SOMEWHERE
