@@ -35,6 +35,9 @@ CELLS_PER_NODE = 3
 """Cells, along each axis, in one node distance of the field's lattice at first; with
 more, hardly a cell fails; with fewer, most do where the field is strong."""
 
+LONGEST = 8
+"""Voxels of a cell along an axis, at most; the kernel handles so many at once."""
+
 _POINTS = 1 << 17
 """Points mapped together: with their Jacobians about 40 MB."""
 
@@ -127,7 +130,7 @@ def tabulate(mapping: ExactMap, shape: tuple[int, int, int], cell_mm: float) -> 
         None if it is cheaper to map every voxel.
     """
     spacing = np.linalg.norm(mapping.T_scanner_result[:3, :3], axis=0)[::-1]
-    longest = np.clip(cell_mm / spacing, 1, shape).astype(int)
+    longest = np.clip(cell_mm / spacing, 1, np.minimum(shape, LONGEST)).astype(int)
     best, best_cost = None, int(np.prod(shape, dtype=np.int64))
     while True:
         step = (int(longest[0]), int(longest[1]), int(longest[2]))

@@ -14,21 +14,18 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from distcorr.apply.coarse import LONGEST
 from distcorr.apply.sampling import (
-    SINC_TAPS,
     edge_sum,
     inner_sum,
     nearest,
-    prepare_sum,
     within,
 )
 from distcorr.apply.support import EVERYWHERE, SOMEWHERE, voxel_supported
+from distcorr.apply.weights import SINC_TAPS
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-
-_STRIDE = 3 * SINC_TAPS
-"""Room for the weights of a voxel."""
 
 
 class Table(NamedTuple):
@@ -102,9 +99,9 @@ def resample_cells(start, stop, voxels, measured, table, support, limits, result
     depth, height, width = array.shape
     count, channels = nodes.shape[2:]
     planes, line = np.empty((4, count, channels)), np.empty((count, channels))
-    weights, at = np.empty(4), np.empty((channels, si))
-    w, values = np.empty(si * _STRIDE, voxels.real.dtype), np.empty(si, voxels.real.dtype)
-    ok, first = np.empty(si, np.bool_), np.empty(si, np.int64)
+    weights, at, w = np.empty(4), np.empty((channels, LONGEST)), np.empty((3, SINC_TAPS))
+    u, values = np.empty((3, LONGEST), voxels.real.dtype), np.empty(LONGEST, voxels.real.dtype)
+    ok, first = np.empty(LONGEST, np.bool_), np.empty(LONGEST, np.int64)
     for task in range(start, stop):
         ck, cj = task // exact.shape[1], task % exact.shape[1]
         for k in range(ck * sk, min((ck + 1) * sk, depth)):
@@ -118,8 +115,8 @@ def resample_cells(start, stop, voxels, measured, table, support, limits, result
                         continue
                     i = ci * si
                     n = min(si, width - i)
-                    _places(line, ci, si, n, at)
-                    _values(flat, shape, taps, at, n, w, first, values, ok)
+                    _places(line, ci, si, at)
+                    _values(flat, shape, taps, at, n, w, u, first, values, ok)
                     if channels == 4:
                         _brighten(at, n, values, ok)
                     if measured.size:
@@ -169,20 +166,20 @@ def _blend_rows(planes, w, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _places(line, ci, step, n, at):  # type: ignore[no-untyped-def]
+def _places(line, ci, step, at):  # type: ignore[no-untyped-def]
     """Where the voxels of a cell are shown: cubic polynomials of their number in it."""
+    scale = 1.0 / step
     for c in range(at.shape[0]):
         a0, a1, a2, a3 = line[ci, c], line[ci + 1, c], line[ci + 2, c], line[ci + 3, c]
-        p0 = a1
-        p1 = (a2 - a0 / 3 - a1 / 2 - a3 / 6) / step
-        p2 = ((a0 + a2) / 2 - a1) / step**2
-        p3 = ((a3 - a0) / 6 + (a1 - a2) / 2) / step**3
-        for m in range(n):
-            at[c, m] = ((p3 * m + p2) * m + p1) * m + p0
+        p1 = (a2 - a0 / 3 - a1 / 2 - a3 / 6) * scale
+        p2 = ((a0 + a2) / 2 - a1) * scale**2
+        p3 = ((a3 - a0) / 6 + (a1 - a2) / 2) * scale**3
+        for m in range(LONGEST):  # of constant length, for vectors
+            at[c, m] = ((p3 * m + p2) * m + p1) * m + a1
 
 
 @njit(cache=True)
-def _values(flat, shape, taps, at, n, w, first, values, ok):  # type: ignore[no-untyped-def]
+def _values(flat, shape, taps, at, n, w, u, first, values, ok):  # type: ignore[no-untyped-def]
     """Interpolate at the places of a cell's voxels; ``ok`` says which lie in the scan."""
     if taps == 1:
         for m in range(n):
@@ -190,16 +187,36 @@ def _values(flat, shape, taps, at, n, w, first, values, ok):  # type: ignore[no-
             if ok[m]:
                 values[m] = flat[nearest(at[0, m], at[1, m], at[2, m], shape)]
         return
+    if _prepare(shape, taps, at, n, u, first):
+        for m in range(n):
+            ok[m] = True
+            values[m] = inner_sum(flat, shape, taps, first[m], u[0, m], u[1, m], u[2, m])
+        return
     for m in range(n):
         x, y, z = at[0, m], at[1, m], at[2, m]
         ok[m] = within(x, y, z, shape)
-        first[m] = prepare_sum(x, y, z, shape, taps, w, m * _STRIDE) if ok[m] else -1
-    for m in range(n):
-        if first[m] >= 0:
-            values[m] = inner_sum(flat, shape, taps, first[m], w, m * _STRIDE)
-        elif ok[m]:
-            x, y, z = at[0, m], at[1, m], at[2, m]
-            values[m] = edge_sum(flat, shape, taps, x, y, z, w, m * _STRIDE)
+        if ok[m]:
+            values[m] = edge_sum(flat, shape, taps, x, y, z, w)
+
+
+@njit(cache=True)
+def _prepare(shape, taps, at, n, u, first):  # type: ignore[no-untyped-def]
+    """Find fractions and first voxels; returns whether all voxels that act exist."""
+    before = taps // 2 - 1
+    row, plane = shape[2], shape[2] * shape[1]
+    low = np.float64(before)
+    high_x, high_y, high_z = shape[2] - taps // 2, shape[1] - taps // 2, shape[0] - taps // 2
+    beyond = 0
+    for m in range(LONGEST):
+        x, y, z = at[0, m], at[1, m], at[2, m]
+        outside = (x < low) | (y < low) | (z < low)
+        outside |= (x >= high_x) | (y >= high_y) | (z >= high_z)
+        beyond += outside & (m < n)
+        xf, yf, zf = np.floor(x), np.floor(y), np.floor(z)
+        u[0, m], u[1, m], u[2, m] = x - xf - 0.5, y - yf - 0.5, z - zf - 0.5
+        first[m] = (np.int64(zf) - before) * plane + (np.int64(yf) - before) * row
+        first[m] += np.int64(xf) - before
+    return beyond == 0
 
 
 @njit(cache=True)

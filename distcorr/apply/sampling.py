@@ -4,9 +4,9 @@ A point counts as inside up to half a voxel beyond the outermost centres. There
 the cubic B-spline mirrors the image at the centres; linear, sinc and nearest
 repeat the outermost voxel.
 
-The windowed sinc is Lanczos's with five lobes on each side, as SimpleITK's
-``sitkLanczosWindowedSinc``, w(t) = sinc(t) sinc(t / 5), but its ten weights are
-divided by their sum, so that a constant image stays constant.
+The windowed sinc is Lanczos's with five lobes on each side, SimpleITK's
+``sitkLanczosWindowedSinc`` but for weights that sum to one, so that a constant image
+stays constant; see :mod:`distcorr.apply.weights`.
 """
 
 from __future__ import annotations
@@ -21,17 +21,9 @@ from numpy.typing import NDArray
 from distcorr.apply.prefilter import spline_coefficients
 from distcorr.apply.taps import weighted_sum
 from distcorr.apply.threads import share_out
+from distcorr.apply.weights import BSPLINE, LINEAR, SINC, SINC_TAPS
 
 Array = NDArray[np.float64]
-
-_LOBES = 5
-SINC_TAPS = 2 * _LOBES
-
-_AWAY = _LOBES - 1 - np.arange(SINC_TAPS)
-_SIGNS = (-1.0) ** _AWAY
-_SINES, _COSINES = np.sin(np.pi * _AWAY / _LOBES), np.cos(np.pi * _AWAY / _LOBES)
-"""Of a tap's whole distance, for the sine of a sum."""
-
 
 class Interpolation(StrEnum):
     """How a value between voxels is found."""
@@ -135,8 +127,8 @@ class Sampler:
 
 @njit(cache=True, nogil=True)
 def _sample(start, stop, voxels, index, values, inside):  # type: ignore[no-untyped-def]
-    flat, shape, taps = voxels.flat, voxels.shape, voxels.taps
-    w = np.empty(3 * SINC_TAPS, voxels.real.dtype)
+    flat, shape, taps, real = voxels.flat, voxels.shape, voxels.taps, voxels.real
+    w, u = np.empty((3, SINC_TAPS)), np.empty(3, real.dtype)
     for p in range(start, stop):
         x, y, z = index[p, 0], index[p, 1], index[p, 2]
         inside[p] = within(x, y, z, shape)
@@ -145,11 +137,16 @@ def _sample(start, stop, voxels, index, values, inside):  # type: ignore[no-unty
         if taps == 1:
             values[p] = flat[nearest(x, y, z, shape)]
             continue
-        first = prepare_sum(x, y, z, shape, taps, w, 0)
-        if first >= 0:
-            values[p] = inner_sum(flat, shape, taps, first, w, 0)
+        before = taps // 2 - 1
+        i, j, k = int(np.floor(x)) - before, int(np.floor(y)) - before, int(np.floor(z)) - before
+        if min(i, j, k) < 0 or (
+            i + taps > shape[2] or j + taps > shape[1] or k + taps > shape[0]
+        ):
+            values[p] = edge_sum(flat, shape, taps, x, y, z, w)
         else:
-            values[p] = edge_sum(flat, shape, taps, x, y, z, w, 0)
+            u[0], u[1], u[2] = x - np.floor(x) - 0.5, y - np.floor(y) - 0.5, z - np.floor(z) - 0.5
+            first = (k * shape[1] + j) * shape[2] + i
+            values[p] = inner_sum(flat, shape, taps, first, u[0], u[1], u[2])
 
 
 @njit(cache=True, inline="always")
@@ -166,68 +163,45 @@ def nearest(x, y, z, shape):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always")
-def prepare_sum(x, y, z, shape, taps, w, at):  # type: ignore[no-untyped-def]
-    """Write the weights of a point that is within into ``w``, from ``at`` on.
-
-    Returns the place of the first voxel that they act on; -1 if some lie beyond
-    the image.
-    """
-    xf, yf, zf = np.floor(x), np.floor(y), np.floor(z)
-    before = taps // 2 - 1
-    i, j, k = int(xf) - before, int(yf) - before, int(zf) - before
-    fx, fy, fz = x - xf, y - yf, z - zf
-    if taps == 2:
-        w[at], w[at + 1] = 1.0 - fx, fx
-        w[at + 2], w[at + 3] = 1.0 - fy, fy
-        w[at + 4], w[at + 5] = 1.0 - fz, fz
-    elif taps == 4:
-        _cubic_weights(fx, w, at)
-        _cubic_weights(fy, w, at + 4)
-        _cubic_weights(fz, w, at + 8)
-    else:
-        _sinc_weights(fx, w, at)
-        _sinc_weights(fy, w, at + SINC_TAPS)
-        _sinc_weights(fz, w, at + 2 * SINC_TAPS)
-    last = taps - 1
-    if (
-        i < 0
-        or j < 0
-        or k < 0
-        or i + last >= shape[2]
-        or j + last >= shape[1]
-        or k + last >= shape[0]
-    ):
-        return -1
-    return (k * shape[1] + j) * shape[2] + i
-
-
-@njit(cache=True, inline="always")
-def inner_sum(flat, shape, taps, first, w, at):  # type: ignore[no-untyped-def]
-    """Sum the voxels around a point, all of which exist."""
+def inner_sum(flat, shape, taps, first, ux, uy, uz):  # type: ignore[no-untyped-def]
+    """Interpolate where all voxels that act exist; see :func:`weighted_sum`."""
     row = shape[2]
     plane = row * shape[1]
     if taps == 2:
-        return weighted_sum(flat, first, row, plane, w, at, 2)
+        return weighted_sum(flat, first, row, plane, ux, uy, uz, 2)
     if taps == 4:
-        return weighted_sum(flat, first, row, plane, w, at, 4)
-    return weighted_sum(flat, first, row, plane, w, at, 10)
+        return weighted_sum(flat, first, row, plane, ux, uy, uz, 4)
+    return weighted_sum(flat, first, row, plane, ux, uy, uz, 10)
 
 
 @njit(cache=True)
-def edge_sum(flat, shape, taps, x, y, z, w, at):  # type: ignore[no-untyped-def]
-    """Do as :func:`inner_sum` where some voxels lie beyond the image."""
+def edge_sum(flat, shape, taps, x, y, z, w):  # type: ignore[no-untyped-def]
+    """Interpolate where some voxels lie beyond the image; ``w`` is room for weights."""
     depth, height, width = shape
     before = taps // 2 - 1
-    i, j, k = int(np.floor(x)) - before, int(np.floor(y)) - before, int(np.floor(z)) - before
+    i, j, k = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
+    _write_weights(taps, x - i, w[0])
+    _write_weights(taps, y - j, w[1])
+    _write_weights(taps, z - k, w[2])
     total = 0.0
     for c in range(taps):
-        plane = _beyond(k + c, depth, taps) * height
+        plane = _beyond(k + c - before, depth, taps) * height
         for b in range(taps):
-            row = (plane + _beyond(j + b, height, taps)) * width
-            weight = w[at + 2 * taps + c] * w[at + taps + b]
+            row = (plane + _beyond(j + b - before, height, taps)) * width
+            weight = w[2, c] * w[1, b]
             for a in range(taps):
-                total += weight * w[at + a] * flat[row + _beyond(i + a, width, taps)]
+                total += weight * w[0, a] * flat[row + _beyond(i + a - before, width, taps)]
     return total
+
+
+@njit(cache=True)
+def _write_weights(taps, t, w):  # type: ignore[no-untyped-def]
+    table = LINEAR if taps == 2 else (BSPLINE if taps == 4 else SINC)
+    for tap in range(taps):
+        weight = 0.0
+        for power in range(len(table) - 1, -1, -1):
+            weight = weight * (t - 0.5) + table[power, tap]
+        w[tap] = weight
 
 
 @njit(cache=True, inline="always")
@@ -242,35 +216,3 @@ def _beyond(index, n, taps):  # type: ignore[no-untyped-def]
     period = 2 * (n - 1)
     index = index % period
     return period - index if index >= n else index
-
-
-@njit(cache=True, inline="always")
-def _cubic_weights(t, w, at):  # type: ignore[no-untyped-def]
-    o = 1.0 - t
-    w[at] = o * o * o / 6.0
-    w[at + 1] = 2.0 / 3.0 - 0.5 * t * t * (2.0 - t)
-    w[at + 2] = 2.0 / 3.0 - 0.5 * o * o * (2.0 - o)
-    w[at + 3] = t * t * t / 6.0
-
-
-@njit(cache=True)
-def _sinc_weights(t, w, at):  # type: ignore[no-untyped-def]
-    """Write Lanczos's weights at fraction ``t``, normalised to a sum of one.
-
-    A tap lies at distance t + q with whole q: its sines follow from those of t.
-    """
-    if t == 0.0:
-        for tap in range(SINC_TAPS):
-            w[at + tap] = 1.0 if tap == _LOBES - 1 else 0.0
-        return
-    wave = np.sin(np.pi * t)
-    sine, cosine = np.sin(np.pi * t / _LOBES), np.cos(np.pi * t / _LOBES)
-    total = 0.0
-    for tap in range(SINC_TAPS):
-        d = t + (_LOBES - 1 - tap)
-        window = sine * _COSINES[tap] + cosine * _SINES[tap]
-        weight = wave * _SIGNS[tap] * window / (d * d)
-        w[at + tap] = weight
-        total += weight
-    for tap in range(SINC_TAPS):
-        w[at + tap] /= total
