@@ -10,7 +10,6 @@ without a solution, is marked, and its voxels are mapped one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,7 +101,8 @@ class CoarseMap:
     step : tuple of int
         Voxels of a cell along k, j, i.
     nodes : ndarray, shape (cells + 3 along k, j, i, channels)
-        The exact map's values at voxels (m - 1) * step, m = 0, 1, ...
+        The exact map's values at voxels (m - 1) * step, m = 0, 1, ... Empty if all
+        cells are exact.
     exact : ndarray of bool, shape (cells along k, j, i)
         Cells whose voxels have to be mapped one by one.
     """
@@ -112,7 +112,7 @@ class CoarseMap:
     exact: Mask
 
 
-def tabulate(mapping: ExactMap, shape: tuple[int, int, int], cell_mm: float) -> CoarseMap | None:
+def tabulate(mapping: ExactMap, shape: tuple[int, int, int], cell_mm: float) -> CoarseMap:
     """Tabulate a map in the cells that cost least.
 
     Parameters
@@ -126,14 +126,16 @@ def tabulate(mapping: ExactMap, shape: tuple[int, int, int], cell_mm: float) -> 
 
     Returns
     -------
-    CoarseMap or None
-        None if it is cheaper to map every voxel.
+    CoarseMap
+        All cells are exact if it is cheaper to map every voxel.
     """
     spacing = np.linalg.norm(mapping.T_scanner_result[:3, :3], axis=0)[::-1]
     longest = np.clip(cell_mm / spacing, 1, np.minimum(shape, LONGEST)).astype(int)
-    best, best_cost = None, int(np.prod(shape, dtype=np.int64))
+    whole = np.ones(_cells(shape, _step(longest)), dtype=np.bool_)
+    best = CoarseMap(_step(longest), np.empty((0, 0, 0, 3)), whole)
+    best_cost = int(np.prod(shape, dtype=np.int64))
     while True:
-        step = (int(longest[0]), int(longest[1]), int(longest[2]))
+        step = _step(longest)
         if _effort(shape, step) >= best_cost:
             return best
         found = _tabulated(mapping, shape, step)
@@ -141,6 +143,10 @@ def tabulate(mapping: ExactMap, shape: tuple[int, int, int], cell_mm: float) -> 
         if cost < best_cost:
             best, best_cost = found, cost
         longest = np.maximum(1, longest // 2)
+
+
+def _step(longest: NDArray[np.int64]) -> tuple[int, int, int]:
+    return int(longest[0]), int(longest[1]), int(longest[2])
 
 
 def _effort(shape: tuple[int, int, int], step: tuple[int, int, int]) -> int:
@@ -185,20 +191,3 @@ def _at_centres(nodes: Array) -> Array:
     height, width = plane.shape[0] - 3, plane.shape[1] - 3
     rows = sum(w * plane[m : m + height] for m, w in enumerate(_AT_CENTRE))
     return np.asarray(sum(w * rows[:, m : m + width] for m, w in enumerate(_AT_CENTRE)))
-
-
-def exact_voxels(coarse: CoarseMap, shape: tuple[int, int, int]) -> Iterator[NDArray[np.int64]]:
-    """Voxels of the cells that have to be mapped one by one, some at a time.
-
-    Yields
-    ------
-    ndarray of int, shape (n, 3)
-        (k, j, i).
-    """
-    within = np.stack(np.indices(coarse.step), axis=-1).reshape(1, -1, 3)
-    cells = np.argwhere(coarse.exact)
-    together = max(1, _POINTS // within.shape[1])
-    for start in range(0, len(cells), together):
-        first = cells[start : start + together, None, :] * np.array(coarse.step)
-        voxels = (first + within).reshape(-1, 3)
-        yield voxels[(voxels < np.array(shape)).all(axis=-1)]

@@ -27,6 +27,8 @@ from distcorr.apply.weights import SINC_TAPS
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+_THIRD, _SIXTH = 1 / 3, 1 / 6
+
 
 class Table(NamedTuple):
     """A coarse map as the kernels take it; see :class:`distcorr.apply.coarse.CoarseMap`.
@@ -129,6 +131,39 @@ def resample_cells(start, stop, voxels, measured, table, support, limits, result
                         _store_support(support, at, n, supported, k, j, i)
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def resample_voxels(start, stop, places, mapped, voxels, measured, support, limits, result):  # type: ignore[no-untyped-def]
+    """Fill voxels whose places in the scan are given.
+
+    Parameters
+    ----------
+    start, stop : int
+        Which of them.
+    places : ndarray of int, shape (n, 3)
+        Of the voxels, (k, j, i).
+    mapped : ndarray, shape (n, channels)
+        As :class:`distcorr.apply.coarse.ExactMap` returns it.
+    voxels, measured, support, limits, result
+        As for :func:`resample_cells`.
+    """
+    flat, shape, taps = voxels.flat, voxels.shape, voxels.taps
+    array, valid, supported = result.array, result.valid, result.supported
+    channels = mapped.shape[1]
+    at, w = np.zeros((channels, LONGEST)), np.empty((3, SINC_TAPS))
+    u, values = np.empty((3, LONGEST), voxels.real.dtype), np.empty(LONGEST, voxels.real.dtype)
+    ok, first = np.empty(LONGEST, np.bool_), np.empty(LONGEST, np.int64)
+    for p in range(start, stop):
+        k, j, i = places[p]
+        at[:, 0] = mapped[p]
+        _values(flat, shape, taps, at, 1, w, u, first, values, ok)
+        if channels == 4:
+            _brighten(at, 1, values, ok)
+        if measured.size:
+            _drop_unmeasured(measured, shape, at, 1, ok)
+        _store(values, ok, 1, limits, array, valid, k, j, i)
+        _store_support(support, at, 1, supported, k, j, i)
+
+
 @njit(cache=True, inline="always")
 def _lagrange_weights(t, w):  # type: ignore[no-untyped-def]
     """Weights of nodes at -1, 0, 1, 2 in cubic interpolation at ``t``."""
@@ -171,9 +206,9 @@ def _places(line, ci, step, at):  # type: ignore[no-untyped-def]
     scale = 1.0 / step
     for c in range(at.shape[0]):
         a0, a1, a2, a3 = line[ci, c], line[ci + 1, c], line[ci + 2, c], line[ci + 3, c]
-        p1 = (a2 - a0 / 3 - a1 / 2 - a3 / 6) * scale
-        p2 = ((a0 + a2) / 2 - a1) * scale**2
-        p3 = ((a3 - a0) / 6 + (a1 - a2) / 2) * scale**3
+        p1 = (a2 - 0.5 * a1 - _THIRD * a0 - _SIXTH * a3) * scale
+        p2 = (0.5 * (a0 + a2) - a1) * scale * scale
+        p3 = (_SIXTH * (a3 - a0) + 0.5 * (a1 - a2)) * scale * scale * scale
         for m in range(LONGEST):  # of constant length, for vectors
             at[c, m] = ((p3 * m + p2) * m + p1) * m + a1
 
@@ -187,12 +222,12 @@ def _values(flat, shape, taps, at, n, w, u, first, values, ok):  # type: ignore[
             if ok[m]:
                 values[m] = flat[nearest(at[0, m], at[1, m], at[2, m], shape)]
         return
-    if _prepare(shape, taps, at, n, u, first):
-        for m in range(n):
+    _prepare(shape, taps, at, u, first)
+    for m in range(n):
+        if first[m] >= 0:
             ok[m] = True
             values[m] = inner_sum(flat, shape, taps, first[m], u[0, m], u[1, m], u[2, m])
-        return
-    for m in range(n):
+            continue
         x, y, z = at[0, m], at[1, m], at[2, m]
         ok[m] = within(x, y, z, shape)
         if ok[m]:
@@ -200,23 +235,20 @@ def _values(flat, shape, taps, at, n, w, u, first, values, ok):  # type: ignore[
 
 
 @njit(cache=True)
-def _prepare(shape, taps, at, n, u, first):  # type: ignore[no-untyped-def]
-    """Find fractions and first voxels; returns whether all voxels that act exist."""
+def _prepare(shape, taps, at, u, first):  # type: ignore[no-untyped-def]
+    """Find fractions and first voxels; the latter are -1 where one that acts is missing."""
     before = taps // 2 - 1
     row, plane = shape[2], shape[2] * shape[1]
     low = np.float64(before)
     high_x, high_y, high_z = shape[2] - taps // 2, shape[1] - taps // 2, shape[0] - taps // 2
-    beyond = 0
     for m in range(LONGEST):
         x, y, z = at[0, m], at[1, m], at[2, m]
-        outside = (x < low) | (y < low) | (z < low)
-        outside |= (x >= high_x) | (y >= high_y) | (z >= high_z)
-        beyond += outside & (m < n)
+        inner = (x >= low) & (y >= low) & (z >= low)
+        inner &= (x < high_x) & (y < high_y) & (z < high_z)
         xf, yf, zf = np.floor(x), np.floor(y), np.floor(z)
         u[0, m], u[1, m], u[2, m] = x - xf - 0.5, y - yf - 0.5, z - zf - 0.5
-        first[m] = (np.int64(zf) - before) * plane + (np.int64(yf) - before) * row
-        first[m] += np.int64(xf) - before
-    return beyond == 0
+        place = (np.int64(zf) - before) * plane + (np.int64(yf) - before) * row
+        first[m] = place + np.int64(xf) - before if inner else -1
 
 
 @njit(cache=True)
@@ -248,6 +280,4 @@ def _store(values, ok, n, limits, array, valid, k, j, i):  # type: ignore[no-unt
 @njit(cache=True)
 def _store_support(support, at, n, supported, k, j, i):  # type: ignore[no-untyped-def]
     for m in range(n):
-        supported[k, j, i + m] = voxel_supported(
-            support, i + m, j, k, at[0, m], at[1, m], at[2, m]
-        )
+        supported[k, j, i + m] = voxel_supported(support, i + m, j, k, at[0, m], at[1, m], at[2, m])

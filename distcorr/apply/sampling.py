@@ -25,6 +25,7 @@ from distcorr.apply.weights import BSPLINE, LINEAR, SINC, SINC_TAPS
 
 Array = NDArray[np.float64]
 
+
 class Interpolation(StrEnum):
     """How a value between voxels is found."""
 
@@ -139,9 +140,7 @@ def _sample(start, stop, voxels, index, values, inside):  # type: ignore[no-unty
             continue
         before = taps // 2 - 1
         i, j, k = int(np.floor(x)) - before, int(np.floor(y)) - before, int(np.floor(z)) - before
-        if min(i, j, k) < 0 or (
-            i + taps > shape[2] or j + taps > shape[1] or k + taps > shape[0]
-        ):
+        if min(i, j, k) < 0 or (i + taps > shape[2] or j + taps > shape[1] or k + taps > shape[0]):
             values[p] = edge_sum(flat, shape, taps, x, y, z, w)
         else:
             u[0], u[1], u[2] = x - np.floor(x) - 0.5, y - np.floor(y) - 0.5, z - np.floor(z) - 0.5
