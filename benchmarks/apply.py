@@ -157,10 +157,10 @@ def _middle(grid: Grid, slices: int) -> Grid:
 
 
 def _inner(volume: Volume) -> NDArray[np.bool_]:
-    """Voxels not within ``MARGIN`` of one outside, along the slices' own axes."""
+    """Voxels not within ``MARGIN`` of one outside."""
     valid = np.ones(volume.grid.shape, np.bool_) if volume.valid is None else volume.valid
     width = 2 * MARGIN + 1
-    return np.asarray(minimum_filter(valid, (1, width, width), mode="constant", cval=False))
+    return np.asarray(minimum_filter(valid, width, mode="constant", cval=False))
 
 
 def table(clocks: dict[str, Clock], voxels: int) -> list[str]:

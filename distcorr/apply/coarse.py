@@ -10,6 +10,7 @@ without a solution, is marked, and its voxels are mapped one by one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,12 @@ _POINTS = 1 << 17
 
 _AT_CENTRE = np.array([-1.0, 9.0, 9.0, -1.0]) / 16
 """Cubic Lagrange weights half way between the middle two of four nodes."""
+
+_BEFORE_CENTRE = np.array([5.0, 15.0, -5.0, 1.0]) / 16
+"""The same half way between the first two."""
+
+FAILING_SHARE = 0.01
+"""Cells that may be left to be mapped voxel by voxel: each costs as much as its volume."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +120,7 @@ class CoarseMap:
 
 
 def tabulate(mapping: ExactMap, shape: tuple[int, int, int], cell_mm: float) -> CoarseMap:
-    """Tabulate a map in the cells that cost least.
+    """Tabulate a map, with cells so small that few fail.
 
     Parameters
     ----------
@@ -121,8 +128,8 @@ def tabulate(mapping: ExactMap, shape: tuple[int, int, int], cell_mm: float) -> 
     shape : tuple of int
         Of the result, (k, j, i).
     cell_mm : float
-        Longest edge of a cell at first. They are halved while mapping the voxels of
-        the cells that fail would cost more than halving.
+        Longest edge of a cell at first. Cells are halved while too many fail; what
+        is new then is mapped only in and around those that failed.
 
     Returns
     -------
@@ -130,19 +137,24 @@ def tabulate(mapping: ExactMap, shape: tuple[int, int, int], cell_mm: float) -> 
         All cells are exact if it is cheaper to map every voxel.
     """
     spacing = np.linalg.norm(mapping.T_scanner_result[:3, :3], axis=0)[::-1]
-    longest = np.clip(cell_mm / spacing, 1, np.minimum(shape, LONGEST)).astype(int)
-    whole = np.ones(_cells(shape, _step(longest)), dtype=np.bool_)
-    best = CoarseMap(_step(longest), np.empty((0, 0, 0, 3)), whole)
-    best_cost = int(np.prod(shape, dtype=np.int64))
-    while True:
-        step = _step(longest)
-        if _effort(shape, step) >= best_cost:
-            return best
-        found = _tabulated(mapping, shape, step)
-        cost = int(found.exact.sum()) * int(np.prod(step))
-        if cost < best_cost:
-            best, best_cost = found, cost
-        longest = np.maximum(1, longest // 2)
+    longest = np.clip(cell_mm / spacing, 1, np.minimum(shape, LONGEST))
+    step = _step(2 ** np.floor(np.log2(longest)).astype(np.int64))
+    voxels = int(np.prod(shape, dtype=np.int64))
+    if _effort(shape, step) >= voxels:
+        every = np.ones(_cells(shape, step), dtype=np.bool_)
+        return CoarseMap(step, np.empty((0, 0, 0, 3)), every)
+    table = _tabulated(mapping, shape, step)
+    while (
+        table.exact.mean() > FAILING_SHARE
+        and max(table.step) > 1
+        and _effort(shape, _halved_step(table.step)) < voxels
+    ):
+        table = _halved(mapping, shape, table)
+    return table
+
+
+def _halved_step(step: tuple[int, int, int]) -> tuple[int, int, int]:
+    return max(1, step[0] // 2), max(1, step[1] // 2), max(1, step[2] // 2)
 
 
 def _step(longest: NDArray[np.int64]) -> tuple[int, int, int]:
@@ -164,15 +176,74 @@ def _tabulated(
 ) -> CoarseMap:
     cells = _cells(shape, step)
     nodes = _evaluated(mapping, [np.arange(n + 3) - 1.0 for n in cells], step)
-    centres = _evaluated(mapping, [np.arange(n) + 0.5 for n in cells], step)
     exact = np.empty(tuple(cells), dtype=np.bool_)
     for k in range(cells[0]):  # plane by plane: bounds the memory
-        miss = np.abs(_at_centres(nodes[k : k + 4]) - centres[k])
-        near = (miss[..., :3] <= PLACE_TOLERANCE).all(axis=-1)
-        if mapping.with_brightness:
-            near &= miss[..., 3] <= BRIGHTNESS_TOLERANCE
-        exact[k] = ~near  # NaN is near nothing
+        at = np.argwhere(np.ones((1, *cells[1:]), dtype=np.bool_))
+        at[:, 0] = k
+        exact[k] = _fails(mapping, nodes, at, step).reshape(exact.shape[1:])
     return CoarseMap(step, nodes, exact)
+
+
+def _halved(mapping: ExactMap, shape: tuple[int, int, int], table: CoarseMap) -> CoarseMap:
+    """Halve the cells: exactly in those that failed, by interpolation in the others."""
+    step = _halved_step(table.step)
+    cells = _cells(shape, step)
+    nodes, failed, wanted = table.nodes, table.exact, table.exact
+    for axis in range(3):
+        if step[axis] < table.step[axis]:
+            nodes = _upsampled(nodes, axis, cells[axis] + 3)
+            failed = np.repeat(failed, 2, axis).take(range(cells[axis]), axis)
+            wanted = np.repeat(wanted, 2, axis).take(range(cells[axis]), axis)
+        wanted = _of_nodes(wanted, axis)
+    at = np.argwhere(wanted)
+    nodes[wanted] = mapping(((at - 1) * np.array(step))[:, ::-1].astype(np.float64))
+    exact, tried = failed.copy(), np.argwhere(failed)
+    exact[failed] = _fails(mapping, nodes, tried, step)
+    return CoarseMap(step, nodes, exact)
+
+
+def _upsampled(nodes: Array, axis: int, count: int) -> Array:
+    """Interpolate half way between nodes; the first of the result lies before the second."""
+    v = np.moveaxis(nodes, axis, 0)
+    between = np.empty((len(v) - 1, *v.shape[1:]))
+    between[1:-1] = _blend(_AT_CENTRE, (v[:-3], v[1:-2], v[2:-1], v[3:]))
+    between[0] = _blend(_BEFORE_CENTRE, v[:4])
+    between[-1] = _blend(_BEFORE_CENTRE, v[: -5 if len(v) > 4 else None : -1])
+    fine = np.empty((count, *v.shape[1:]))
+    fine[0::2] = between[: len(fine[0::2])]
+    fine[1::2] = v[1 : 1 + len(fine[1::2])]
+    return np.ascontiguousarray(np.moveaxis(fine, 0, axis))
+
+
+def _blend(weights: Array, four: Sequence[Array]) -> Array:
+    return np.asarray(sum(w * one for w, one in zip(weights, four, strict=True)))
+
+
+def _of_nodes(cells: Mask, axis: int) -> Mask:
+    """Mark the four nodes along an axis on which each marked cell rests."""
+    v = np.moveaxis(cells, axis, 0)
+    marked = np.zeros((len(v) + 3, *v.shape[1:]), dtype=np.bool_)
+    for m in range(4):
+        marked[m : m + len(v)] |= v
+    return np.moveaxis(marked, 0, axis)
+
+
+def _fails(
+    mapping: ExactMap, nodes: Array, cells: NDArray[np.int64], step: tuple[int, int, int]
+) -> Mask:
+    """Try cells (n, 3) at their centres; true where the table is not exact enough."""
+    k, j, i = cells.T
+    found = np.zeros((len(cells), nodes.shape[-1]))
+    for a, wa in enumerate(_AT_CENTRE):
+        for b, wb in enumerate(_AT_CENTRE):
+            for c, wc in enumerate(_AT_CENTRE):
+                found += wa * wb * wc * nodes[k + a, j + b, i + c]
+    centres = ((cells + 0.5) * np.array(step))[:, ::-1]
+    miss = np.abs(found - mapping(centres))
+    near = (miss[:, :3] <= PLACE_TOLERANCE).all(axis=1)
+    if mapping.with_brightness:
+        near &= miss[:, 3] <= BRIGHTNESS_TOLERANCE
+    return np.asarray(~near)  # NaN is near nothing
 
 
 def _evaluated(mapping: ExactMap, places: list[Array], step: tuple[int, int, int]) -> Array:
@@ -183,11 +254,3 @@ def _evaluated(mapping: ExactMap, places: list[Array], step: tuple[int, int, int
         for at in k
     ]
     return np.stack(planes).reshape(len(k), len(j), len(i), -1)
-
-
-def _at_centres(nodes: Array) -> Array:
-    """Interpolate at the centres of a plane of cells from its four planes of nodes."""
-    plane = sum(w * nodes[m] for m, w in enumerate(_AT_CENTRE))
-    height, width = plane.shape[0] - 3, plane.shape[1] - 3
-    rows = sum(w * plane[m : m + height] for m, w in enumerate(_AT_CENTRE))
-    return np.asarray(sum(w * rows[:, m : m + width] for m, w in enumerate(_AT_CENTRE)))

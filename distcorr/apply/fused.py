@@ -2,8 +2,9 @@
 
 A task is a row of cells of the coarse map. Its nodes are interpolated along k once
 for each plane of voxels, along j once for each row; along i three cubic polynomials
-give the places of a cell's voxels, which are sampled on the spot. Nothing is kept
-for a voxel but its results. Tasks share nothing, so threads change no result.
+give the places of a cell's voxels. Places, fractions and weights of one row of voxels
+stay in the cache. Nothing is kept of a voxel but its results. Tasks share nothing, so
+threads change no result.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from distcorr.apply.sampling import (
     nearest,
     within,
 )
-from distcorr.apply.support import EVERYWHERE, SOMEWHERE, voxel_supported
+from distcorr.apply.support import EVERYWHERE, SOMEWHERE, point_supported
 from distcorr.apply.weights import SINC_TAPS
 
 Array = NDArray[np.float64]
@@ -37,15 +38,12 @@ class Table(NamedTuple):
     ----------
     step : tuple of int
     nodes : ndarray, shape (k, j, i, channels)
-    exact : ndarray of bool, shape (cells along k, j, i)
-        Cells that the kernel leaves alone.
     supported : ndarray of uint8, shape (cells along k, j, i)
         Where each is supported; see :mod:`distcorr.apply.support`.
     """
 
     step: tuple[int, int, int]
     nodes: Array
-    exact: Mask
     supported: NDArray[np.uint8]
 
 
@@ -78,7 +76,7 @@ class Result(NamedTuple):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def resample_cells(start, stop, voxels, measured, table, support, limits, result):  # type: ignore[no-untyped-def]
-    """Fill the voxels of some rows of cells, but for the cells marked exact.
+    """Fill the voxels of some rows of cells; those of cells marked exact not usefully.
 
     Parameters
     ----------
@@ -95,40 +93,39 @@ def resample_cells(start, stop, voxels, measured, table, support, limits, result
     # Arrays are taken out of their tuples once: each time costs an atomic count of
     # references, for which threads wait on each other.
     flat, shape, taps, nodes = voxels.flat, voxels.shape, voxels.taps, table.nodes
-    exact, supported_cells = table.exact, table.supported
+    supported_cells = table.supported
     array, valid, supported = result.array, result.valid, result.supported
     sk, sj, si = table.step
     depth, height, width = array.shape
     count, channels = nodes.shape[2:]
     planes, line = np.empty((4, count, channels)), np.empty((count, channels))
-    weights, at, w = np.empty(4), np.empty((channels, LONGEST)), np.empty((3, SINC_TAPS))
-    u, values = np.empty((3, LONGEST), voxels.real.dtype), np.empty(LONGEST, voxels.real.dtype)
-    ok, first = np.empty(LONGEST, np.bool_), np.empty(LONGEST, np.int64)
+    room = width + LONGEST  # the last cell may reach beyond the row
+    weights, at, w = np.empty(4), np.empty((channels, room)), np.empty((3, SINC_TAPS))
+    u, values = np.empty((3, room), voxels.real.dtype), np.empty(room, voxels.real.dtype)
+    ok, first = np.empty(room, np.bool_), np.empty(room, np.int64)
     for task in range(start, stop):
-        ck, cj = task // exact.shape[1], task % exact.shape[1]
+        ck, cj = task // supported_cells.shape[1], task % supported_cells.shape[1]
         for k in range(ck * sk, min((ck + 1) * sk, depth)):
             _lagrange_weights((k - ck * sk) / sk, weights)
             _blend_planes(nodes, ck, cj, weights, planes)
             for j in range(cj * sj, min((cj + 1) * sj, height)):
                 _lagrange_weights((j - cj * sj) / sj, weights)
                 _blend_rows(planes, weights, line)
+                _places(line, si, at)
+                _values(flat, shape, taps, at, width, w, u, first, values, ok)
+                if channels == 4:
+                    _brighten(at, width, values, ok)
+                if measured.size:
+                    _drop_unmeasured(measured, shape, at, width, ok)
+                _store(values, ok, width, limits, array, valid, k, j, 0)
                 for ci in range(count - 3):
-                    if exact[ck, cj, ci]:
-                        continue
+                    kind = supported_cells[ck, cj, ci]
                     i = ci * si
                     n = min(si, width - i)
-                    _places(line, ci, si, at)
-                    _values(flat, shape, taps, at, n, w, u, first, values, ok)
-                    if channels == 4:
-                        _brighten(at, n, values, ok)
-                    if measured.size:
-                        _drop_unmeasured(measured, shape, at, n, ok)
-                    _store(values, ok, n, limits, array, valid, k, j, i)
-                    kind = supported_cells[ck, cj, ci]
                     for m in range(n):
                         supported[k, j, i + m] = kind == EVERYWHERE
                     if kind == SOMEWHERE:
-                        _store_support(support, at, n, supported, k, j, i)
+                        _store_support(support, at, i, n, supported, k, j, i)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -161,7 +158,7 @@ def resample_voxels(start, stop, places, mapped, voxels, measured, support, limi
         if measured.size:
             _drop_unmeasured(measured, shape, at, 1, ok)
         _store(values, ok, 1, limits, array, valid, k, j, i)
-        _store_support(support, at, 1, supported, k, j, i)
+        _store_support(support, at, 0, 1, supported, k, j, i)
 
 
 @njit(cache=True, inline="always")
@@ -201,16 +198,18 @@ def _blend_rows(planes, w, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _places(line, ci, step, at):  # type: ignore[no-untyped-def]
-    """Where the voxels of a cell are shown: cubic polynomials of their number in it."""
+def _places(line, step, at):  # type: ignore[no-untyped-def]
+    """Where a row's voxels are shown: in each cell a cubic polynomial of their number."""
     scale = 1.0 / step
     for c in range(at.shape[0]):
-        a0, a1, a2, a3 = line[ci, c], line[ci + 1, c], line[ci + 2, c], line[ci + 3, c]
-        p1 = (a2 - 0.5 * a1 - _THIRD * a0 - _SIXTH * a3) * scale
-        p2 = (0.5 * (a0 + a2) - a1) * scale * scale
-        p3 = (_SIXTH * (a3 - a0) + 0.5 * (a1 - a2)) * scale * scale * scale
-        for m in range(LONGEST):  # of constant length, for vectors
-            at[c, m] = ((p3 * m + p2) * m + p1) * m + a1
+        for cell in range(line.shape[0] - 3):
+            a0, a1, a2, a3 = line[cell, c], line[cell + 1, c], line[cell + 2, c], line[cell + 3, c]
+            p1 = (a2 - 0.5 * a1 - _THIRD * a0 - _SIXTH * a3) * scale
+            p2 = (0.5 * (a0 + a2) - a1) * scale * scale
+            p3 = (_SIXTH * (a3 - a0) + 0.5 * (a1 - a2)) * scale * scale * scale
+            # Of constant length, for vectors; the next cell puts right what is too much.
+            for m in range(LONGEST):
+                at[c, cell * step + m] = ((p3 * m + p2) * m + p1) * m + a1
 
 
 @njit(cache=True)
@@ -222,7 +221,7 @@ def _values(flat, shape, taps, at, n, w, u, first, values, ok):  # type: ignore[
             if ok[m]:
                 values[m] = flat[nearest(at[0, m], at[1, m], at[2, m], shape)]
         return
-    _prepare(shape, taps, at, u, first)
+    _prepare(shape, taps, at, n, u, first)
     for m in range(n):
         if first[m] >= 0:
             ok[m] = True
@@ -235,13 +234,13 @@ def _values(flat, shape, taps, at, n, w, u, first, values, ok):  # type: ignore[
 
 
 @njit(cache=True)
-def _prepare(shape, taps, at, u, first):  # type: ignore[no-untyped-def]
+def _prepare(shape, taps, at, n, u, first):  # type: ignore[no-untyped-def]
     """Find fractions and first voxels; the latter are -1 where one that acts is missing."""
     before = taps // 2 - 1
     row, plane = shape[2], shape[2] * shape[1]
     low = np.float64(before)
     high_x, high_y, high_z = shape[2] - taps // 2, shape[1] - taps // 2, shape[0] - taps // 2
-    for m in range(LONGEST):
+    for m in range(n):
         x, y, z = at[0, m], at[1, m], at[2, m]
         inner = (x >= low) & (y >= low) & (z >= low)
         inner &= (x < high_x) & (y < high_y) & (z < high_z)
@@ -278,6 +277,17 @@ def _store(values, ok, n, limits, array, valid, k, j, i):  # type: ignore[no-unt
 
 
 @njit(cache=True)
-def _store_support(support, at, n, supported, k, j, i):  # type: ignore[no-untyped-def]
-    for m in range(n):
-        supported[k, j, i + m] = voxel_supported(support, i + m, j, k, at[0, m], at[1, m], at[2, m])
+def _store_support(support, at, m, n, supported, k, j, i):  # type: ignore[no-untyped-def]
+    """Decide for voxels from (k, j, i) on, whose places are ``at`` from ``m`` on."""
+    origin, spacing, weight = support.origin, support.spacing, support.weight
+    T_result, T_index, by_shown = (
+        support.T_scanner_result,
+        support.T_scanner_index,
+        support.by_shown,
+    )
+    for v in range(n):
+        holds = point_supported(origin, spacing, weight, T_result, i + v, j, k)
+        if holds and by_shown:
+            x, y, z = at[0, m + v], at[1, m + v], at[2, m + v]
+            holds = point_supported(origin, spacing, weight, T_index, x, y, z)
+        supported[k, j, i + v] = holds and np.isfinite(at[0, m + v])

@@ -198,7 +198,7 @@ class _Run:
             return
         kinds = np.empty(coarse.exact.shape, np.uint8)
         classify(self.support, coarse.step, coarse.nodes, result.valid.shape, kinds)
-        table = Table(coarse.step, coarse.nodes, coarse.exact, kinds)
+        table = Table(coarse.step, coarse.nodes, kinds)
         kernel_result = result._replace(array=_as_numbers(result.array))
         share_out(
             lambda start, stop: resample_cells(

@@ -48,23 +48,17 @@ class Support(NamedTuple):
     by_shown: bool
 
 
-@njit(cache=True, inline="always")
-def voxel_supported(s, i, j, k, x, y, z):  # type: ignore[no-untyped-def]
-    """Whether voxel (i, j, k) of the result, shown at index (x, y, z), is supported."""
-    if not _point_supported(s, s.T_scanner_result, i, j, k):
-        return False
-    return not s.by_shown or _point_supported(s, s.T_scanner_index, x, y, z)
-
-
 @njit(cache=True)
-def _point_supported(s, T, i, j, k):  # type: ignore[no-untyped-def]
-    ux = (T[0, 0] * i + T[0, 1] * j + T[0, 2] * k + T[0, 3] - s.origin[0]) / s.spacing[0]
-    uy = (T[1, 0] * i + T[1, 1] * j + T[1, 2] * k + T[1, 3] - s.origin[1]) / s.spacing[1]
-    uz = (T[2, 0] * i + T[2, 1] * j + T[2, 2] * k + T[2, 3] - s.origin[2]) / s.spacing[2]
-    depth, height, width = s.weight.shape
+def point_supported(origin, spacing, weight, T_scanner_a, i, j, k):  # type: ignore[no-untyped-def]
+    """Whether the correction holds in full at index (i, j, k) of a grid a; false for NaN."""
+    T = T_scanner_a
+    ux = (T[0, 0] * i + T[0, 1] * j + T[0, 2] * k + T[0, 3] - origin[0]) / spacing[0]
+    uy = (T[1, 0] * i + T[1, 1] * j + T[1, 2] * k + T[1, 3] - origin[1]) / spacing[1]
+    uz = (T[2, 0] * i + T[2, 1] * j + T[2, 2] * k + T[2, 3] - origin[2]) / spacing[2]
+    depth, height, width = weight.shape
     if not (1.0 <= ux <= width - 2.0 and 1.0 <= uy <= height - 2.0 and 1.0 <= uz <= depth - 2.0):
         return False
-    return _trilinear(s.weight, ux, uy, uz) >= FULL_SUPPORT
+    return _trilinear(weight, ux, uy, uz) >= FULL_SUPPORT
 
 
 @njit(cache=True, inline="always")
