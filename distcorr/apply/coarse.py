@@ -10,13 +10,14 @@ without a solution, is marked, and its voxels are mapped one by one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from distcorr.acquisition import Acquisition
+from distcorr.apply.threads import share_out
 from distcorr.field import LatticeField
 from distcorr.space import transform_points
 
@@ -43,9 +44,6 @@ _POINTS = 1 << 17
 
 _AT_CENTRE = np.array([-1.0, 9.0, 9.0, -1.0]) / 16
 """Cubic Lagrange weights half way between the middle two of four nodes."""
-
-_BEFORE_CENTRE = np.array([5.0, 15.0, -5.0, 1.0]) / 16
-"""The same half way between the first two."""
 
 FAILING_SHARE = 0.01
 """Cells that may be left to be mapped voxel by voxel: each costs as much as its volume."""
@@ -176,11 +174,8 @@ def _tabulated(
 ) -> CoarseMap:
     cells = _cells(shape, step)
     nodes = _evaluated(mapping, [np.arange(n + 3) - 1.0 for n in cells], step)
-    exact = np.empty(tuple(cells), dtype=np.bool_)
-    for k in range(cells[0]):  # plane by plane: bounds the memory
-        at = np.argwhere(np.ones((1, *cells[1:]), dtype=np.bool_))
-        at[:, 0] = k
-        exact[k] = _fails(mapping, nodes, at, step).reshape(exact.shape[1:])
+    every = np.argwhere(np.ones(cells, dtype=np.bool_))
+    exact = _fails(mapping, nodes, every, step).reshape(tuple(cells))
     return CoarseMap(step, nodes, exact)
 
 
@@ -204,19 +199,30 @@ def _halved(mapping: ExactMap, shape: tuple[int, int, int], table: CoarseMap) ->
 
 def _upsampled(nodes: Array, axis: int, count: int) -> Array:
     """Interpolate half way between nodes; the first of the result lies before the second."""
-    v = np.moveaxis(nodes, axis, 0)
-    between = np.empty((len(v) - 1, *v.shape[1:]))
-    between[1:-1] = _blend(_AT_CENTRE, (v[:-3], v[1:-2], v[2:-1], v[3:]))
-    between[0] = _blend(_BEFORE_CENTRE, v[:4])
-    between[-1] = _blend(_BEFORE_CENTRE, v[: -5 if len(v) > 4 else None : -1])
-    fine = np.empty((count, *v.shape[1:]))
-    fine[0::2] = between[: len(fine[0::2])]
-    fine[1::2] = v[1 : 1 + len(fine[1::2])]
-    return np.ascontiguousarray(np.moveaxis(fine, 0, axis))
+    before, after = nodes.shape[:axis], nodes.shape[axis + 1 :]
+    rows = nodes.reshape(int(np.prod(before)), nodes.shape[axis], int(np.prod(after)))
+    fine = np.empty((len(rows), count, rows.shape[2]))
+    share_out(lambda start, stop: _upsample(start, stop, rows, fine), len(rows))
+    return fine.reshape(*before, count, *after)
 
 
-def _blend(weights: Array, four: Sequence[Array]) -> Array:
-    return np.asarray(sum(w * one for w, one in zip(weights, four, strict=True)))
+@njit(cache=True, nogil=True)
+def _upsample(start, stop, rows, fine):  # type: ignore[no-untyped-def]
+    last = rows.shape[1] - 1
+    for r in range(start, stop):
+        for f in range(fine.shape[1]):
+            n = (f + 1) // 2
+            for c in range(rows.shape[2]):
+                v = rows[r, :, c]
+                if f % 2 == 1:
+                    fine[r, f, c] = v[n]
+                elif n == 0:
+                    fine[r, f, c] = (5 * v[0] + 15 * v[1] - 5 * v[2] + v[3]) / 16
+                elif n + 1 == last:
+                    a, b, d, e = v[last], v[last - 1], v[last - 2], v[last - 3]
+                    fine[r, f, c] = (5 * a + 15 * b - 5 * d + e) / 16
+                else:
+                    fine[r, f, c] = (9 * (v[n] + v[n + 1]) - v[n - 1] - v[n + 2]) / 16
 
 
 def _of_nodes(cells: Mask, axis: int) -> Mask:
@@ -232,12 +238,8 @@ def _fails(
     mapping: ExactMap, nodes: Array, cells: NDArray[np.int64], step: tuple[int, int, int]
 ) -> Mask:
     """Try cells (n, 3) at their centres; true where the table is not exact enough."""
-    k, j, i = cells.T
-    found = np.zeros((len(cells), nodes.shape[-1]))
-    for a, wa in enumerate(_AT_CENTRE):
-        for b, wb in enumerate(_AT_CENTRE):
-            for c, wc in enumerate(_AT_CENTRE):
-                found += wa * wb * wc * nodes[k + a, j + b, i + c]
+    found = np.empty((len(cells), nodes.shape[-1]))
+    share_out(lambda start, stop: _at_centres(start, stop, nodes, cells, found), len(cells))
     centres = ((cells + 0.5) * np.array(step))[:, ::-1]
     miss = np.abs(found - mapping(centres))
     near = (miss[:, :3] <= PLACE_TOLERANCE).all(axis=1)
@@ -248,9 +250,21 @@ def _fails(
 
 def _evaluated(mapping: ExactMap, places: list[Array], step: tuple[int, int, int]) -> Array:
     """Map the points at multiples ``places`` of the step along k, j, i."""
-    k, j, i = (place * one for place, one in zip(places, step, strict=True))
-    planes = [
-        mapping(np.stack(np.broadcast_arrays(i, j[:, None], at), axis=-1).reshape(-1, 3))
-        for at in k
-    ]
-    return np.stack(planes).reshape(len(k), len(j), len(i), -1)
+    axes = [place * one for place, one in zip(places, step, strict=True)]
+    k, j, i = np.meshgrid(*axes, indexing="ij")
+    return mapping(np.stack([i, j, k], axis=-1).reshape(-1, 3)).reshape(*k.shape, -1)
+
+
+@njit(cache=True, nogil=True)
+def _at_centres(start, stop, nodes, cells, found):  # type: ignore[no-untyped-def]
+    """Interpolate at the centres of cells (n, 3); writes ``found`` (n, channels)."""
+    for p in range(start, stop):
+        k, j, i = cells[p]
+        for channel in range(found.shape[1]):
+            total = 0.0
+            for a in range(4):
+                for b in range(4):
+                    for c in range(4):
+                        weight = _AT_CENTRE[a] * _AT_CENTRE[b] * _AT_CENTRE[c]
+                        total += weight * nodes[k + a, j + b, i + c, channel]
+            found[p, channel] = total
