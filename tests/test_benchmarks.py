@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from distcorr.errors import Code
+from distcorr.facts import VendorState
 from distcorr.phantom.fields import default_field
 from distcorr.phantom.pairs import AnatomyKind, Case, simulate_case
 
@@ -116,3 +117,15 @@ def test_phases_are_timed_once_each(bench):
     durations = phases.durations()
     assert [text for text, _, _ in durations] == ["loading", "one", "two"]
     assert all(wall >= 0 and cpu >= 0 for _, wall, cpu in durations)
+
+
+def test_applying_is_timed_against_simpleitk(bench):
+    apply = bench("apply")
+    scan, correction = apply.example_scan((40, 36, 20), VendorState.ND), apply.example_correction()
+    for worst in apply.differences(scan, correction, slices=20).values():
+        assert worst < 1.0
+    clocks = apply.contestants(scan, correction)
+    for clock in clocks.values():
+        clock.round()
+    lines = apply.table(clocks, scan.volume.array.size)
+    assert sum("target" in line for line in lines) == 3

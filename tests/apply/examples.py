@@ -50,7 +50,8 @@ def fine_grid(size: tuple[int, int, int] = (70, 60, 44)) -> Grid:
     direction = Rotation.from_euler("xyz", [95, 4, -11], degrees=True).as_matrix()
     spacing = np.array([1.1, 1.2, 1.5])
     half = direction @ ((np.array(size) - 1) * spacing / 2)
-    return Grid(size, np.array(ISOCENTRE) + [60.0, 40.0, -30.0] - half, spacing, direction)
+    centre = np.array(ISOCENTRE) + np.array([60.0, 40.0, -30.0])
+    return Grid(size, centre - half, spacing, direction)
 
 
 def smooth_object(points_lps: NDArray[Any]) -> NDArray[np.float64]:

@@ -11,17 +11,26 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
 
 from distcorr.acquisition import Scan
 from distcorr.apply import ApplyOptions, Interpolation, apply_correction
+from distcorr.apply.coarse import BRIGHTNESS_TOLERANCE, PLACE_TOLERANCE, ExactMap, tabulate
 from distcorr.correction import Axis, ComponentRevealed, Correction
 from distcorr.errors import Code, DistcorrError, Severity
 from distcorr.facts import AcquisitionFacts, Fact, Scanner, VendorState
 from distcorr.field import HarmonicField
-from distcorr.space import Grid, PatientPosition, Volume
-from distcorr.transforms import displacement_field
-from tests.apply.examples import coronal_grid, facts, fine_grid, oblique_grid, scan_of, smooth_object
+from distcorr.space import Grid, PatientPosition, Volume, transform_points
+from distcorr.transforms import bspline_transform, displacement_field
+from tests.apply.examples import (
+    coronal_grid,
+    facts,
+    fine_grid,
+    oblique_grid,
+    scan_of,
+    smooth_object,
+)
 from tests.correction.examples import SCANNER, correction_of, example_field
 
 SHOWN_STATES = (VendorState.ND, VendorState.DIS2D)
@@ -218,6 +227,76 @@ def test_storing_an_image_flipped_changes_nothing(
         np.flip(turned.volume.array, array_axes), straight.volume.array, atol=1e-3
     )
     assert np.array_equal(np.flip(turned.supported, array_axes), straight.supported)
+
+
+@pytest.mark.parametrize("interpolation", [Interpolation.LINEAR, Interpolation.BSPLINE])
+@pytest.mark.parametrize("state", SHOWN_STATES)
+@pytest.mark.parametrize("depth", [1, 44])
+def test_small_voxels_are_mapped_from_a_table_and_agree_with_simpleitk(
+    interpolation: Interpolation, state: VendorState, depth: int
+) -> None:
+    """Within a grey level of 1000, through the exported B-spline transform."""
+    grid = fine_grid((70, 60, depth))
+    array = np.random.default_rng(2).integers(0, 1001, grid.shape).astype(np.float32)
+    scan = scan_of(array, grid, facts(state, PatientPosition.HFP))
+    done = apply_correction(scan, CORRECTION, ApplyOptions(interpolation))
+    transform, findings = bspline_transform(CORRECTION, scan.acquisition, grid)
+    assert state is VendorState.DIS2D or findings == ()
+    expected = itk_resampled(array, grid, grid, transform, interpolation, 0.0)
+    valid = done.volume.valid if done.volume.valid is not None else np.ones(grid.shape, bool)
+    inner = scipy_inner(valid)
+    assert inner.any()
+    # The transform of a DIS2D scan interpolates the map, to within a hundredth of a mm.
+    allowed = 1.0 if state is VendorState.ND else 15.0
+    assert np.abs(done.volume.array - expected)[inner].max() < allowed
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_thin_volumes_are_mirrored_again_and_again(depth: int) -> None:
+    """As SciPy does; ITK reads beyond the image where two slices are mirrored twice."""
+    grid = fine_grid((30, 26, depth))
+    array = np.random.default_rng(4).uniform(0, 1000, grid.shape)
+    scan = scan_of(array, grid, facts())
+    done = apply_correction(scan, CORRECTION)
+    assert done.volume.valid is not None
+    shown = scan.acquisition.true_to_shown_patient(CORRECTION.field, grid.points_lps())
+    index = transform_points(grid.T_index_lps, shown)
+    expected = map_coordinates(array, np.moveaxis(index[..., ::-1], -1, 0), mode="mirror")
+    miss = np.abs(done.volume.array - expected)[done.volume.valid]
+    assert len(miss) > 100
+    assert miss.max() < 1.0
+
+
+def test_the_table_is_exact_enough_between_its_nodes_and_centres() -> None:
+    grid = fine_grid()
+    scan = scan_of(np.zeros(grid.shape), grid, facts(VendorState.DIS2D))
+    T_scanner_lps = scan.acquisition.T_scanner_patient
+    mapping = ExactMap(
+        scan.acquisition,
+        CORRECTION.field,
+        T_scanner_lps @ grid.T_lps_index,
+        np.linalg.inv(T_scanner_lps @ grid.T_lps_index),
+        with_brightness=True,
+    )
+    table = tabulate(mapping, grid.shape, 5.0)
+    assert max(table.step) > 1
+    assert table.exact.mean() < 0.05
+    index = np.random.default_rng(3).uniform(0, np.array(grid.size) - 1, (5000, 3))
+    cell = np.floor(index[:, ::-1] / table.step).astype(int)
+    kept = ~table.exact[tuple(cell.T)]
+    nodes = [np.arange(n) - 1.0 for n in table.nodes.shape[:3]]
+    at = index[:, ::-1] / table.step
+    found = np.zeros((len(index), 4))
+    for corner in np.ndindex(4, 4, 4):
+        weight = np.ones(len(index))
+        for axis, m in enumerate(corner):
+            others = [n for n in range(4) if n != m]
+            t = at[:, axis] - nodes[axis][cell[:, axis] + 1]
+            weight *= np.prod([(t - (n - 1)) / (m - n) for n in others], axis=0)
+        found += weight[:, None] * table.nodes[tuple((cell + corner).T)]
+    miss = np.abs(found - mapping(index))[kept]
+    assert miss[:, :3].max() < 2 * PLACE_TOLERANCE
+    assert miss[:, 3].max() < 2 * BRIGHTNESS_TOLERANCE
 
 
 @pytest.mark.parametrize("interpolation", list(Interpolation))
