@@ -166,7 +166,8 @@ def _effort(shape: tuple[int, int, int], step: tuple[int, int, int]) -> int:
 
 
 def _cells(shape: tuple[int, int, int], step: tuple[int, int, int]) -> NDArray[np.int64]:
-    return -(-np.array(shape, dtype=np.int64) // np.array(step))
+    counts = [-(-n // s) for n, s in zip(shape, step, strict=True)]
+    return np.array(counts, dtype=np.int64)
 
 
 def _tabulated(

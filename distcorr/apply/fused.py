@@ -60,7 +60,7 @@ class Range(NamedTuple):
         Whether values are rounded to whole numbers.
     """
 
-    outside: float
+    outside: Any
     low: float
     high: float
     whole: bool
@@ -122,8 +122,7 @@ def resample_cells(start, stop, voxels, measured, table, support, limits, result
                     kind = supported_cells[ck, cj, ci]
                     i = ci * si
                     n = min(si, width - i)
-                    for m in range(n):
-                        supported[k, j, i + m] = kind == EVERYWHERE
+                    supported[k, j, i : i + n] = kind == EVERYWHERE
                     if kind == SOMEWHERE:
                         _store_support(support, at, i, n, supported, k, j, i)
 
@@ -209,7 +208,7 @@ def _places(line, step, at):  # type: ignore[no-untyped-def]
             p3 = (_SIXTH * (a3 - a0) + 0.5 * (a1 - a2)) * scale * scale * scale
             # Of constant length, for vectors; the next cell puts right what is too much.
             for m in range(LONGEST):
-                at[c, cell * step + m] = ((p3 * m + p2) * m + p1) * m + a1
+                at[c, np.uintp(cell * step + m)] = ((p3 * m + p2) * m + p1) * m + a1
 
 
 @njit(cache=True)
@@ -266,14 +265,17 @@ def _drop_unmeasured(measured, shape, at, n, ok):  # type: ignore[no-untyped-def
 
 @njit(cache=True)
 def _store(values, ok, n, limits, array, valid, k, j, i):  # type: ignore[no-untyped-def]
+    # Views of the rows: their indices are known not to be negative, which vectors need.
+    row, valid_row = array[k, j, i : i + n], valid[k, j, i : i + n]
+    if limits.whole:
+        for m in range(n):
+            value = min(max(np.rint(values[m]), limits.low), limits.high)
+            row[m] = value if ok[m] else limits.outside
+            valid_row[m] = ok[m]
+        return
     for m in range(n):
-        valid[k, j, i + m] = ok[m]
-        if not ok[m]:
-            array[k, j, i + m] = limits.outside
-        elif limits.whole:
-            array[k, j, i + m] = min(max(np.rint(values[m]), limits.low), limits.high)
-        else:
-            array[k, j, i + m] = values[m]
+        row[m] = values[m] if ok[m] else limits.outside
+        valid_row[m] = ok[m]
 
 
 @njit(cache=True)

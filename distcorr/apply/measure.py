@@ -112,9 +112,9 @@ def voxels_of_cells(
     cells: NDArray[np.int64], step: tuple[int, int, int], shape: tuple[int, ...]
 ) -> NDArray[np.int64]:
     """Voxels (n, 3) of cells (m, 3) that lie on the grid, as (k, j, i)."""
-    within = np.stack(np.indices(step), axis=-1).reshape(1, -1, 3)
+    within = np.argwhere(np.ones(step, dtype=np.bool_))[None]
     voxels = (cells[:, None, :] * np.array(step) + within).reshape(-1, 3)
-    return voxels[(voxels < np.array(shape)).all(axis=-1)]
+    return np.asarray(voxels[(voxels < np.array(shape)).all(axis=-1)])
 
 
 def _displacement_bounds(mapping: ExactMap, coarse: CoarseMap) -> Array:

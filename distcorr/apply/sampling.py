@@ -167,10 +167,10 @@ def inner_sum(flat, shape, taps, first, ux, uy, uz):  # type: ignore[no-untyped-
     row = shape[2]
     plane = row * shape[1]
     if taps == 2:
-        return weighted_sum(flat, first, row, plane, ux, uy, uz, 2)
+        return weighted_sum(flat, first, row, plane, ux, uy, uz, 2)  # type: ignore[call-arg]
     if taps == 4:
-        return weighted_sum(flat, first, row, plane, ux, uy, uz, 4)
-    return weighted_sum(flat, first, row, plane, ux, uy, uz, 10)
+        return weighted_sum(flat, first, row, plane, ux, uy, uz, 4)  # type: ignore[call-arg]
+    return weighted_sum(flat, first, row, plane, ux, uy, uz, 10)  # type: ignore[call-arg]
 
 
 @njit(cache=True)

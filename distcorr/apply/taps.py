@@ -56,7 +56,7 @@ def weighted_sum(  # type: ignore[no-untyped-def]
     count = taps.literal_value
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        dtype = signature.args[0].dtype
+        dtype: Any = signature.args[0].dtype
         data = cgutils.create_struct_proxy(signature.args[0])(context, builder, arguments[0]).data
         item, real = context.get_data_type(dtype), context.get_data_type(ux)
         vector, index = ir.VectorType(real, count), arguments[1].type
@@ -83,7 +83,7 @@ def weighted_sum(  # type: ignore[no-untyped-def]
             )
             loaded = builder.load(pointer)
             loaded.align = context.get_abi_sizeof(item)
-            if isinstance(dtype, types.Integer):
+            if dtype in types.integer_domain:
                 convert = builder.sitofp if dtype.signed else builder.uitofp
                 return convert(loaded, vector)
             return loaded if item == real else builder.fpext(loaded, vector)
