@@ -1,3 +1,4 @@
+# mypy: disable-error-code="no-untyped-call"
 """Weighted sums over a cube of voxels: where the time of an interpolation goes.
 
 Weights act on one run of neighbours along i for each of the rows and planes around
@@ -22,7 +23,7 @@ _FUSED = ("contract",)
 """Lets a product and a sum become one instruction."""
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def weighted_sum(  # type: ignore[no-untyped-def]
     typingctx: Any,  # noqa: ARG001
     voxels: Any,
