@@ -52,6 +52,8 @@ class RealPair:
         Folders within the data folder.
     axial_part, coronal_part : str, optional
     axial_state, coronal_state : VendorState, optional
+    isocentre_lps : tuple of float, optional
+        Of both scans.
     """
 
     name: str
@@ -61,13 +63,17 @@ class RealPair:
     coronal_part: str | None = None
     axial_state: VendorState | None = None
     coronal_state: VendorState | None = None
+    isocentre_lps: tuple[float, float, float] | None = None
 
 
 _KNEE = ("knee_axcor/ax_pd_fs", "knee_axcor/cor_pd_fs")
+_KNEE_ISOCENTRE = (0.0, 0.0, 0.0)
+"""Its headers lost the table position with all private elements. Both scans share one
+frame of reference, and on Siemens its origin is the isocentre unless the table moved."""
 _EPI = ("epi_3plane_mosaic/axasc35", "epi_3plane_mosaic/corasc35", "acquisition 1", "acquisition 1")
 _GE = ("acr_ge_3plane/05_3_Plane_Localizer_HF",) * 2 + ("axial", "coronal")
 PAIRS = (
-    RealPair("knee", *_KNEE),
+    RealPair("knee", *_KNEE, isocentre_lps=_KNEE_ISOCENTRE),
     RealPair("head EPI, as it is", *_EPI),
     RealPair("head EPI, as if the axial were right", *_EPI, VendorState.TRUSTED, VendorState.ND),
     RealPair("GE phantom, as it is", *_GE),
@@ -78,7 +84,7 @@ PAIRS = (
 def load(pair: RealPair, data: Path) -> Reference:
     """Load a pair."""
     scans = [
-        load_scan(data / path, Statement("benchmark", state), part).scan
+        load_scan(data / path, Statement("benchmark", state, None, pair.isocentre_lps), part).scan
         for path, state, part in (
             (pair.axial, pair.axial_state, pair.axial_part),
             (pair.coronal, pair.coronal_state, pair.coronal_part),

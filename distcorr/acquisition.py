@@ -14,12 +14,20 @@ DIS3D and trusted scans, whose solution is s = r. One equation serves all.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from distcorr.errors import Code, DistcorrError
-from distcorr.facts import AcquisitionFacts, Plane, VendorState, nearest_plane
+from distcorr.facts import (
+    UNKNOWN_SOURCE,
+    AcquisitionFacts,
+    Fact,
+    Plane,
+    VendorState,
+    nearest_plane,
+)
 from distcorr.field import ScannerField
 from distcorr.field.implicit import map_jacobian, solve_map
 from distcorr.space import Volume, transform_points, transform_vectors
@@ -49,28 +57,35 @@ class Acquisition:
     def from_facts(cls, facts: AcquisitionFacts, normal_lps: Array) -> Acquisition:
         """Build the map from a scan's facts.
 
+        Parameters
+        ----------
+        facts : AcquisitionFacts
+        normal_lps : ndarray, shape (3,)
+            Normal of the volume's slices in patient LPS, which holds where the
+            facts do not know that of the slices as acquired.
+
         Raises
         ------
         DistcorrError
             ``state-unknown``, ``patient-position-unknown`` or
             ``isocentre-unknown`` if the fact that is needed is unknown.
         """
-        where = facts.description
-        if facts.state.value is None:
-            raise DistcorrError(
-                Code.STATE_UNKNOWN, "the vendor's distortion correction is unknown", where
-            )
-        if facts.patient_position.value is None:
-            raise DistcorrError(Code.POSITION_UNKNOWN, "the patient position is unknown", where)
-        T = facts.T_scanner_patient()
-        if T is None:
-            raise DistcorrError(
-                Code.ISOCENTRE_UNKNOWN,
-                "the place of the isocentre is unknown",
-                where,
-                "state isocentre_lps = [x, y, z], its place in patient coordinates in mm",
-            )
-        return cls(facts.state.value, T, np.array(normal_lps, dtype=np.float64))
+        missing: tuple[tuple[Code, str, Fact[Any]], ...] = (
+            (Code.STATE_UNKNOWN, "the vendor's distortion correction", facts.state),
+            (Code.POSITION_UNKNOWN, "the patient position", facts.patient_position),
+            (Code.ISOCENTRE_UNKNOWN, "the place of the isocentre", facts.isocentre_lps),
+        )
+        for code, name, fact in missing:
+            if not fact.known:
+                why = "" if fact.source == UNKNOWN_SOURCE else fact.source
+                evidence = ": ".join(part for part in (facts.description, why) if part)
+                raise DistcorrError(code, f"{name} is unknown", evidence)
+        state, T = facts.state.value, facts.T_scanner_patient()
+        assert state is not None  # refused above, both
+        assert T is not None
+        acquired = facts.slice_normal_lps.value
+        normal = normal_lps if acquired is None else acquired
+        return cls(state, T, np.array(normal, dtype=np.float64))
 
     @property
     def normal_scanner(self) -> Array:
@@ -181,12 +196,18 @@ class Scan:
     @property
     def plane(self) -> Plane:
         """Anatomical plane of the slices."""
-        return nearest_plane(self.volume.grid.normal_lps)
+        return nearest_plane(self.normal_lps)
+
+    @property
+    def normal_lps(self) -> Array:
+        """Unit normal of the slices as acquired, patient LPS, shape (3,)."""
+        acquired = self.facts.slice_normal_lps.value
+        return self.volume.grid.normal_lps if acquired is None else np.array(acquired)
 
     @property
     def acquisition(self) -> Acquisition:
         """The scan's map; raises DistcorrError if a needed fact is unknown."""
-        return Acquisition.from_facts(self.facts, self.volume.grid.normal_lps)
+        return Acquisition.from_facts(self.facts, self.normal_lps)
 
     def __repr__(self) -> str:
         return (

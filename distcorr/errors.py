@@ -53,7 +53,11 @@ class Code(StrEnum):
     STATE_UNKNOWN = "state-unknown"
     POSITION_UNKNOWN = "patient-position-unknown"
     ISOCENTRE_UNKNOWN = "isocentre-unknown"
+    ISOCENTRE_UNVERIFIED = "isocentre-unverified"
+    TABLE_MOVED = "table-moved"
+    PLACEMENT_ASSUMED = "placement-assumed"
     STATED_OTHERWISE = "stated-otherwise"
+    SIDECAR_INVALID = "sidecar-invalid"
     FRAME_OF_REFERENCE_DIFFERS = "frame-of-reference-differs"
     RESIDUAL_DISTORTION = "residual-distortion"
     # points
@@ -71,6 +75,7 @@ class Code(StrEnum):
     NOT_CONVERGED = "not-converged"
     FOLDING = "folding"
     SCANNERS_DIFFER = "scanners-differ"
+    SEVERAL_SCANNERS = "several-scanners"
     TOO_FEW_REFERENCES = "too-few-references"
     # storing and applying
     CORRECTION_INVALID = "correction-invalid"
@@ -78,7 +83,9 @@ class Code(StrEnum):
     WRONG_SCANNER = "wrong-scanner"
     SCANNER_UNKNOWN = "scanner-unknown"
     SCANNER_FORCED = "scanner-forced"
+    SOFTWARE_DIFFERS = "software-differs"
     NOTHING_TO_CORRECT = "nothing-to-correct"
+    ALREADY_CORRECTED = "already-corrected"
     OUTSIDE_SUPPORT = "outside-support"
     TRANSFORM_INEXACT = "transform-inexact"
     INTERNAL = "internal"
@@ -218,14 +225,35 @@ REGISTRY: dict[Code, Entry] = {
         "state the patient position (HFS, FFS, ...)",
     ),
     Code.ISOCENTRE_UNKNOWN: Entry(
+        Severity.SERIOUS,
+        "the place of the isocentre is not known, so the scanner frame is not either",
+        "state isocentre_lps = [x, y, z], its place in patient coordinates in mm",
+    ),
+    Code.ISOCENTRE_UNVERIFIED: Entry(
         Severity.WARNING,
-        "the place of the isocentre is not recorded; the DICOM origin was taken for it",
-        "state isocentre_lps if the table was moved",
+        "the place of the isocentre rests on a table position whose sign was never verified for "
+        "this patient position",
+        "check it with an object whose place is known, or state isocentre_lps",
+    ),
+    Code.TABLE_MOVED: Entry(
+        Severity.SERIOUS,
+        "the table moved within a series, so that it has no single isocentre",
+        "load each station by itself",
+    ),
+    Code.PLACEMENT_ASSUMED: Entry(
+        Severity.SERIOUS,
+        "the place of the patient in the scanner was assumed for a stated reason",
+        "make sure that the reason holds; better, state what is known",
     ),
     Code.STATED_OTHERWISE: Entry(
         Severity.SERIOUS,
-        "what is stated about a scan contradicts its header",
+        "what is stated about a scan contradicts its header or its sidecar",
         "make sure that the statement is right for this scan",
+    ),
+    Code.SIDECAR_INVALID: Entry(
+        Severity.REFUSAL,
+        "the sidecar beside a volume can't be right",
+        "correct it, or move it away and state the facts",
     ),
     Code.FRAME_OF_REFERENCE_DIFFERS: Entry(
         Severity.WARNING,
@@ -293,6 +321,11 @@ REGISTRY: dict[Code, Entry] = {
         "the references come from different scanners",
         "learn one correction for each scanner",
     ),
+    Code.SEVERAL_SCANNERS: Entry(
+        Severity.REFUSAL,
+        "the scans come from several scanners where one has to be chosen",
+        "choose one with --scanner: its serial number, its model, or all that is said of it here",
+    ),
     Code.TOO_FEW_REFERENCES: Entry(
         Severity.REFUSAL,
         "more reference subjects are needed for this",
@@ -323,10 +356,20 @@ REGISTRY: dict[Code, Entry] = {
         "the correction of another scanner was applied for a stated reason",
         "make sure that the reason holds",
     ),
+    Code.SOFTWARE_DIFFERS: Entry(
+        Severity.WARNING,
+        "the scanner's software was changed between learning and this scan",
+        "check a scan whose geometry is known, or learn again",
+    ),
     Code.NOTHING_TO_CORRECT: Entry(
         Severity.REFUSAL,
         "the scan is already corrected in three dimensions",
         "use it as it is",
+    ),
+    Code.ALREADY_CORRECTED: Entry(
+        Severity.REFUSAL,
+        "distcorr has corrected the scan already",
+        "use it as it is, or give the scan as it was acquired",
     ),
     Code.OUTSIDE_SUPPORT: Entry(
         Severity.WARNING,

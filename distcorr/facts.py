@@ -13,12 +13,16 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from distcorr.errors import Code, DistcorrError
 from distcorr.space import PatientPosition
 from distcorr.space.frames import T_scanner_patient
 
 T = TypeVar("T")
 
 UNKNOWN_SOURCE = "unknown"
+
+UNNAMED_CORRECTION = "a correction that is no longer named"
+"""Stands for the identifier where only the mark of a corrected scan has survived."""
 
 
 class VendorState(StrEnum):
@@ -54,7 +58,8 @@ class Fact(Generic[T]):
     value : T or None
         None means unknown.
     source : str
-        Tag, manifest key or rule, for example ``"ImageType (0008,0008)"``.
+        Tag, manifest key or rule, for example ``"ImageType (0008,0008)"``; of an
+        unknown value, why it is unknown.
     """
 
     value: T | None = None
@@ -105,11 +110,17 @@ class AcquisitionFacts:
         source says otherwise.
     bandwidth_per_pixel_hz : Fact of float
         Along the readout.
+    slice_normal_lps : Fact of tuple of float
+        Unit normal of the slices as acquired, where a file's grid may have other
+        axes: converters turn and resample. Unknown where the third axis is it.
     scanner : Scanner
     frame_of_reference : str
         FrameOfReferenceUID, empty if unknown.
     description : str
         Series description or file name, for people.
+    corrected_by : Fact of str
+        Identifier (SHA-256) of the correction with which distcorr has corrected
+        the scan already, :data:`UNNAMED_CORRECTION` if only the fact is left.
     """
 
     state: Fact[VendorState] = field(default_factory=Fact)
@@ -118,9 +129,11 @@ class AcquisitionFacts:
     dimension: Fact[AcquisitionDimension] = field(default_factory=Fact)
     phase_encode_lps: Fact[tuple[float, float, float]] = field(default_factory=Fact)
     bandwidth_per_pixel_hz: Fact[float] = field(default_factory=Fact)
+    slice_normal_lps: Fact[tuple[float, float, float]] = field(default_factory=Fact)
     scanner: Scanner = field(default_factory=Scanner)
     frame_of_reference: str = ""
     description: str = ""
+    corrected_by: Fact[str] = field(default_factory=Fact)
 
     def T_scanner_patient(self) -> NDArray[np.float64] | None:
         """Transform from patient LPS to the scanner frame, None if unknown."""
@@ -148,6 +161,25 @@ class AcquisitionFacts:
             isocentre_lps=(
                 self.isocentre_lps if isocentre_lps is None else Fact(isocentre_lps, source)
             ),
+        )
+
+
+def require_as_acquired(facts: AcquisitionFacts) -> None:
+    """Refuse a scan that distcorr has corrected already.
+
+    There is no override: the mark comes from distcorr alone, and a second
+    correction moves tissue away from where the first has brought it.
+
+    Raises
+    ------
+    DistcorrError
+        ``already-corrected``, naming the correction.
+    """
+    if facts.corrected_by.known:
+        raise DistcorrError(
+            Code.ALREADY_CORRECTED,
+            "distcorr has corrected the scan already",
+            f"{facts.description}: correction {facts.corrected_by}".removeprefix(": "),
         )
 
 

@@ -13,11 +13,19 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813 - the name it has everywhere
 
 from distcorr.errors import Code, DistcorrError
+from distcorr.facts import Fact
 from distcorr.outputs import whole_output
 from distcorr.space import Grid, Volume
 
 SUFFIXES = (".nrrd", ".nii", ".nii.gz")
 """File names that are read and written."""
+
+_NOTES = "ITK_FileNotes"
+"""Key of a remark that ITK keeps in both formats: a key/value pair of NRRD, and
+``descrip`` of NIfTI, which holds 79 characters."""
+
+_MARK = "distcorr "
+"""Begins the remark of a corrected volume; the correction's identifier follows."""
 
 
 def suffix_of(path: Path) -> str:
@@ -79,7 +87,35 @@ def read_volume(path: Path) -> Volume:
     return from_sitk(image)
 
 
-def write_volume(volume: Volume, path: Path, *, overwrite: bool = False) -> None:
+def corrected_by(path: Path) -> Fact[str]:
+    """Read from a file's header whether, and by which correction, distcorr made it.
+
+    Parameters
+    ----------
+    path : Path
+        NRRD or NIfTI file.
+
+    Returns
+    -------
+    Fact of str
+        The correction's identifier; unknown if the file bears no mark or can't be
+        read, of which :func:`read_volume` tells the reason.
+    """
+    reader: Any = sitk.ImageFileReader()  # type: ignore[no-untyped-call]
+    try:
+        reader.SetFileName(str(path))
+        reader.ReadImageInformation()
+    except RuntimeError:
+        return Fact()
+    notes = reader.GetMetaData(_NOTES) if reader.HasMetaDataKey(_NOTES) else ""
+    if not notes.startswith(_MARK):
+        return Fact()
+    return Fact(notes.removeprefix(_MARK).strip(), f"remark in the header of {path.name}")
+
+
+def write_volume(
+    volume: Volume, path: Path, *, overwrite: bool = False, correction: str | None = None
+) -> None:
     """Write a volume; the file appears under its name only once it is complete.
 
     Parameters
@@ -90,6 +126,9 @@ def write_volume(volume: Volume, path: Path, *, overwrite: bool = False) -> None
         NRRD or NIfTI file; its folder is created.
     overwrite : bool
         Replace a file that is there.
+    correction : str, optional
+        Identifier of the correction that made the volume; :func:`corrected_by`
+        finds it again.
 
     Raises
     ------
@@ -100,7 +139,10 @@ def write_volume(volume: Volume, path: Path, *, overwrite: bool = False) -> None
     suffix_of(path)
     with whole_output(path, overwrite=overwrite) as temporary:
         try:
-            sitk.WriteImage(to_sitk(volume), str(temporary), useCompression=True)
+            image = to_sitk(volume)
+            if correction is not None:
+                image.SetMetaData(_NOTES, _MARK + correction)
+            sitk.WriteImage(image, str(temporary), useCompression=True)
         except RuntimeError as failure:
             raise DistcorrError(
                 Code.OUTPUT_UNWRITABLE,
@@ -112,14 +154,22 @@ def write_volume(volume: Volume, path: Path, *, overwrite: bool = False) -> None
 def from_sitk(image: Any) -> Volume:
     """Take a SimpleITK image over as a volume.
 
+    A left-handed one, as dcm2niix writes most scans, has its second axis reversed:
+    every voxel keeps its place, and the rows run again as in the DICOM images.
+
     Raises
     ------
     DistcorrError
-        ``geometry-invalid`` if its grid is not right-handed and right-angled.
+        ``geometry-invalid`` if its grid is not right-angled.
     """
+    array = sitk.GetArrayFromImage(image)
     direction = np.array(image.GetDirection()).reshape(3, 3)
-    grid = Grid(image.GetSize(), image.GetOrigin(), image.GetSpacing(), direction)
-    return Volume(sitk.GetArrayFromImage(image), grid)
+    origin, spacing = np.array(image.GetOrigin()), np.array(image.GetSpacing())
+    if np.linalg.det(direction) < 0:
+        array = np.ascontiguousarray(array[:, ::-1])
+        origin = origin + direction[:, 1] * spacing[1] * (array.shape[1] - 1)
+        direction = direction * [1.0, -1.0, 1.0]
+    return Volume(array, Grid(image.GetSize(), origin, spacing, direction))
 
 
 def to_sitk(volume: Volume) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -47,6 +48,77 @@ def whole_output(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_directory(
+    directory: Path, *, overwrite: bool = False, suffix: str = ""
+) -> Iterator[Path]:
+    """Give a temporary folder beside ``directory`` and move it into place at the end.
+
+    If the block fails, nothing is left behind and an existing folder stays.
+
+    Parameters
+    ----------
+    directory : Path
+        Final name; its parent is created if absent.
+    overwrite : bool
+        Whether an existing folder may be replaced.
+    suffix : str
+        What the names of all files in a folder that is replaced end in; a folder
+        that holds anything else is somebody's and stays.
+
+    Yields
+    ------
+    Path
+        Empty folder to write to.
+
+    Raises
+    ------
+    DistcorrError
+        ``output-exists`` or ``output-unwritable``.
+    """
+    refuse_existing_directory(directory, overwrite=overwrite, suffix=suffix)
+    mark = uuid.uuid4().hex[:12]
+    temporary = directory.parent / f".{mark}-{directory.name}"
+    replaced = directory.parent / f".{mark}-old-{directory.name}"
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if directory.exists():
+            directory.replace(replaced)
+        temporary.replace(directory)
+    except OSError as error:
+        raise DistcorrError(
+            Code.OUTPUT_UNWRITABLE, f"{directory} can't be written", error.strerror or str(error)
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if directory.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
+        elif replaced.exists():
+            replaced.replace(directory)
+
+
+def refuse_existing_directory(
+    directory: Path, *, overwrite: bool = False, suffix: str = ""
+) -> None:
+    """Raise ``output-exists`` if there is something that :func:`whole_directory` won't replace."""
+    if not directory.exists() and not directory.is_symlink():
+        return
+    if not overwrite or directory.is_symlink() or not directory.is_dir():
+        raise DistcorrError(Code.OUTPUT_EXISTS, f"{directory} exists already")
+    foreign = [path for path in directory.iterdir() if not _replaceable(path, suffix)]
+    if foreign:
+        raise DistcorrError(
+            Code.OUTPUT_EXISTS,
+            f"{directory} holds more than an earlier output and is not replaced",
+            str(min(foreign)),
+        )
+
+
+def _replaceable(path: Path, suffix: str) -> bool:
+    return path.is_file() and path.name.endswith(suffix)
 
 
 def refuse_existing(path: Path, *, overwrite: bool = False) -> None:

@@ -6,6 +6,7 @@ Shared by the tests and by ``benchmarks/loader_oracles.py``, which prints the ta
 from __future__ import annotations
 
 import gzip
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -313,6 +314,18 @@ def by_gdcm(inputs: Path, series: Series) -> list[tuple[np.ndarray, np.ndarray]]
     T[:3, :3] = direction * np.array(image.GetSpacing())
     T[:3, 3] = image.GetOrigin()
     return [(array, T)]
+
+
+_OWN_UID = re.compile(r'"[0-9.]+" in .*')
+
+
+def dciodvfy_errors(path: Path) -> set[str]:
+    """Errors that dciodvfy finds; which UID is illegal and where it stands is left out."""
+    found = subprocess.run(
+        ["dciodvfy", str(path)], capture_output=True, text=True, errors="replace"
+    )
+    said = (found.stdout + found.stderr).splitlines()
+    return {_OWN_UID.sub("", line) for line in said if line.startswith("Error")}
 
 
 def all_comparisons(data: Path, scratch: Path) -> Iterator[Comparison]:

@@ -129,3 +129,18 @@ def test_applying_is_timed_against_simpleitk(bench):
         clock.round()
     lines = apply.table(clocks, scan.volume.array.size)
     assert sum("target" in line for line in lines) == 3
+
+
+def test_every_format_is_measured_in_both_directions_for_both_states(bench, tmp_path):
+    transforms = bench("transforms")
+    rows = list(transforms.rows(10.0, (100.0, 120.0, 80.0), tmp_path))
+    assert len(rows) == 2 * 2 * 2 * 9
+    assert len({(row.grid, row.state, row.direction, row.format) for row in rows}) == len(rows)
+    assert len({row.format for row in rows}) == 9
+    assert all(row.moved_mm > 0.1 for row in rows)
+    # Near the isocentre fields are smooth enough for voxels of 10 mm.
+    assert all(row.met for row in rows)
+    assert not replace(rows[0], random_mm=0.06).met
+    assert not replace(rows[0], voxel_mm=2.0, random_mm=0.02).met
+    assert not replace(rows[0], centres_mm=0.02).met
+    assert all(f"{row.random_mm:.5f}" in row.text() for row in rows)

@@ -6,9 +6,9 @@ import numpy as np
 
 from distcorr.acquisition import Acquisition, Scan
 from distcorr.correction import Axis, Correction
-from distcorr.correction.identity import ScannerMatch, match_scanners
+from distcorr.correction.identity import ScannerMatch, match_scanners, software_differs
 from distcorr.errors import Code, DistcorrError, Finding
-from distcorr.facts import VendorState
+from distcorr.facts import VendorState, require_as_acquired
 
 _ALREADY_TRUE = {
     VendorState.DIS3D: "the vendor's software has corrected the scan in three dimensions",
@@ -41,9 +41,11 @@ def require_applicable(
     Raises
     ------
     DistcorrError
-        ``nothing-to-correct``, ``wrong-scanner``, ``component-unseen``, or as
+        ``already-corrected``, ``nothing-to-correct``, ``wrong-scanner``,
+        ``component-unseen``, or as
         :meth:`distcorr.acquisition.Acquisition.from_facts` where a fact is unknown.
     """
+    require_as_acquired(scan.facts)
     state = scan.facts.state
     if state.value in _ALREADY_TRUE:
         raise DistcorrError(
@@ -61,10 +63,11 @@ def _scanner_doubts(
     evidence = f"scan: {scan.facts.scanner}, correction: {correction.scanner}"
     match = match_scanners(scan.facts.scanner, correction.scanner)
     if match is ScannerMatch.SAME:
-        return ()
+        return _software_doubts(scan, correction)
     if match is ScannerMatch.UNKNOWN:
         what = "it is not recorded whether the scan comes from the correction's scanner"
-        return (Finding(Code.SCANNER_UNKNOWN, what, evidence),)
+        doubt = Finding(Code.SCANNER_UNKNOWN, what, evidence)
+        return (doubt, *_software_doubts(scan, correction))
     if force_reason is None:
         raise DistcorrError(
             Code.WRONG_SCANNER,
@@ -74,6 +77,16 @@ def _scanner_doubts(
         )
     what = "the correction of another scanner was applied"
     return (Finding(Code.SCANNER_FORCED, what, f"{evidence}; reason given: {force_reason}"),)
+
+
+def _software_doubts(scan: Scan, correction: Correction) -> tuple[Finding, ...]:
+    """Doubt a scan of other software: with it may have come other coils or calibration."""
+    here, there = scan.facts.scanner, correction.scanner
+    if not software_differs(here, there):
+        return ()
+    what = "the scanner's software is not the one that the correction was learned with"
+    evidence = f"scan: {here.software}, correction: {there.software}"
+    return (Finding(Code.SOFTWARE_DIFFERS, what, evidence),)
 
 
 def _component_doubts(

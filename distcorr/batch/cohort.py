@@ -17,7 +17,8 @@
     pairs = "phantom/markers.csv"   # or: true = "ct.mrk.json", shown = "mr.mrk.json"
     shown_state = "ND"
     patient_position = "HFS"
-    # optional: isocentre_lps, normal (of the slices; DIS2D needs it), sd_mm,
+    isocentre_lps = [0, 0, 0]
+    # optional: normal (of the slices; DIS2D needs it), sd_mm,
     #           pairing = "label" | "order", placement, calibration = "free" | "known"
 
     [scanner]                       # whose field it is, where no DICOM file tells
@@ -153,8 +154,8 @@ class CohortPoints(_Entry):
     pairing: Pairing = Field(Pairing.LABEL, description="how the two lists belong together")
     shown_state: VendorState = Field(description="vendor correction of the scan that shows them")
     patient_position: PatientPosition = Field(description="of the scan that shows them")
-    isocentre_lps: Point | None = Field(
-        None, description="place of the isocentre in patient LPS, mm; the origin if absent"
+    isocentre_lps: Point = Field(
+        description="place of the isocentre in patient LPS of the scan that shows them, mm"
     )
     normal: Point | None = Field(None, description="slice normal, patient LPS; DIS2D needs it")
     sd_mm: Annotated[Number, Field(gt=0, le=20)] | None = Field(

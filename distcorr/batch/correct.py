@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,26 @@ import numpy as np
 from distcorr import __version__
 from distcorr.apply import ApplyOptions, Corrected, apply_correction
 from distcorr.batch.cohort import read_cohort
+from distcorr.batch.dicom_out import DICOM_SUFFIX, require_series, write_dicom
 from distcorr.batch.load import LoadedScan, Statement, load_scan
 from distcorr.correction import Correction
 from distcorr.errors import Code, DistcorrError, Finding, Severity, in_order_of_harm
 from distcorr.images import SUFFIXES, write_volume
-from distcorr.outputs import refuse_existing, whole_output
+from distcorr.outputs import refuse_existing, refuse_existing_directory, whole_output
 from distcorr.space import Volume
 
 
 class ImageFormat(Enum):
-    """Format of corrected volumes, by suffix."""
+    """Format of corrected volumes, by suffix; a DICOM series is a folder."""
 
     NRRD = ".nrrd"
     NIFTI = ".nii.gz"
+    DICOM = ""
+
+    @property
+    def mask_suffix(self) -> str:
+        """Suffix of the mask that comes with a volume of this format."""
+        return self.value or ImageFormat.NRRD.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,7 @@ class Destination:
         suffix = self.image_format.value
         return OutputFiles(
             self.directory / f"{name}_corrected{suffix}",
-            self.directory / f"{name}_supported{suffix}",
+            self.directory / f"{name}_supported{self.image_format.mask_suffix}",
             self.directory / f"{name}_corrected.json",
         )
 
@@ -83,6 +90,7 @@ class OutputFiles:
     Attributes
     ----------
     volume : Path
+        Of DICOM the folder.
     supported : Path
         Mask: 1 where the correction holds in full and something was acquired.
     record : Path
@@ -120,7 +128,8 @@ def plan(series: Sequence[Path], statement: Statement, part: str | None = None) 
     series : sequence of Path
         Scans, and manifests (``.toml``), of which every ``[[scan]]`` is taken.
     statement : Statement
-        What is stated about scans that no manifest describes.
+        What is stated about scans that no manifest describes; its reason to force
+        holds for all.
     part : str, optional
 
     Returns
@@ -146,7 +155,12 @@ def plan(series: Sequence[Path], statement: Statement, part: str | None = None) 
             )
         source = manifest.name
         jobs += [
-            Job(scan.id, cohort.resolve(scan.path), scan.statement(source), scan.part)
+            Job(
+                scan.id,
+                cohort.resolve(scan.path),
+                replace(scan.statement(source), force_reason=statement.force_reason),
+                scan.part,
+            )
             for scan in cohort.scans
         ]
     repeated = [
@@ -192,12 +206,26 @@ def correct(
         is left unless writing failed between two of them.
     """
     files = destination.files(job.name)
-    for path in (files.volume, files.supported, files.record):
-        refuse_existing(path, overwrite=destination.overwrite)
+    _refuse_existing(files, destination)
     loaded = load_scan(job.path, job.statement, job.part)
+    if destination.image_format is ImageFormat.DICOM:
+        require_series(loaded)
     corrected = apply_correction(loaded.scan, correction, options)
     findings = in_order_of_harm((*loaded.findings, *corrected.findings))
-    _write(files, corrected, _record(loaded, correction, options, corrected, findings), destination)
+    record = _record(loaded, correction, options, corrected, findings)
+    _write_beside(files, corrected, record, destination)
+    # The volume comes last: where it is, everything about it is too.
+    if destination.image_format is ImageFormat.DICOM:
+        write_dicom(
+            loaded, corrected, correction, options, files.volume, overwrite=destination.overwrite
+        )
+    else:
+        write_volume(
+            corrected.volume,
+            files.volume,
+            overwrite=destination.overwrite,
+            correction=correction.identifier,
+        )
     return Outcome(files, corrected.largest_displacement_mm, corrected.supported_fraction, findings)
 
 
@@ -209,7 +237,18 @@ def severity_of(finding: Finding) -> str:
     return min(finding.severity, Severity.SERIOUS).name.lower()
 
 
-def _write(
+def _refuse_existing(files: OutputFiles, destination: Destination) -> None:
+    for path in (files.supported, files.record):
+        refuse_existing(path, overwrite=destination.overwrite)
+    if destination.image_format is ImageFormat.DICOM:
+        refuse_existing_directory(
+            files.volume, overwrite=destination.overwrite, suffix=DICOM_SUFFIX
+        )
+    else:
+        refuse_existing(files.volume, overwrite=destination.overwrite)
+
+
+def _write_beside(
     files: OutputFiles, corrected: Corrected, record: dict[str, Any], destination: Destination
 ) -> None:
     supported = corrected.supported
@@ -220,8 +259,6 @@ def _write(
     write_volume(mask, files.supported, overwrite=destination.overwrite)
     with whole_output(files.record, overwrite=destination.overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    # The volume comes last: where it is, everything about it is too.
-    write_volume(corrected.volume, files.volume, overwrite=destination.overwrite)
 
 
 def _record(

@@ -77,21 +77,10 @@ def load_points(cohort: Cohort) -> list[LoadedPoints]:
 
 def _load(cohort: Cohort, entry: CohortPoints) -> LoadedPoints:
     matched = _matched(cohort, entry)
-    findings = list(matched.findings)
-    isocentre = entry.isocentre_lps
-    if isocentre is None:
-        isocentre = (0.0, 0.0, 0.0)
-        findings.append(
-            Finding(
-                Code.ISOCENTRE_UNKNOWN,
-                "points do not hold the place of the isocentre; the origin was taken for it",
-                entry.id,
-            )
-        )
     normal = np.array(entry.normal if entry.normal is not None else (0.0, 0.0, 1.0))
     acquisition = Acquisition(
         entry.shown_state,
-        T_scanner_patient(entry.patient_position, isocentre),
+        T_scanner_patient(entry.patient_position, entry.isocentre_lps),
         normal / np.linalg.norm(normal),
     )
     pairs = PointPairs(
@@ -109,7 +98,7 @@ def _load(cohort: Cohort, entry: CohortPoints) -> LoadedPoints:
         state=entry.shown_state,
         sha256=points_sha256(matched),
     )
-    return LoadedPoints(pairs, matched.labels, source, in_order_of_harm(findings))
+    return LoadedPoints(pairs, matched.labels, source, in_order_of_harm(matched.findings))
 
 
 def _matched(cohort: Cohort, entry: CohortPoints) -> MatchedPoints:

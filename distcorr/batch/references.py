@@ -14,9 +14,12 @@ from distcorr.batch.load import LoadedScan, load_scan
 from distcorr.correction import InputRole, ProvenanceInput
 from distcorr.correction.identity import ScannerMatch, match_scanners
 from distcorr.errors import Code, DistcorrError, Finding
-from distcorr.facts import Plane
+from distcorr.facts import Plane, VendorState, require_as_acquired
 from distcorr.images import read_volume
 from distcorr.space import Grid, Volume, transform_points
+
+_SAID_TO_BE_TRUE = (VendorState.TRUSTED, VendorState.DIS3D)
+"""As such a corrected scan may serve; it no longer shows what ND and DIS2D promise."""
 
 _WANTED = {InputRole.AXIAL: Plane.AXIAL, InputRole.CORONAL: Plane.CORONAL}
 
@@ -82,7 +85,8 @@ def load_references(
     DistcorrError
         ``manifest-invalid`` if there are neither references nor points or two
         are the same scan,
-        ``axial-coronal-swapped``, ``scanners-differ``, ``state-unknown``, and as
+        ``axial-coronal-swapped``, ``scanners-differ``, ``already-corrected`` for a
+        corrected scan that was not declared trusted, ``state-unknown``, and as
         :func:`distcorr.batch.load_scan`.
     """
     if not cohort.references and not cohort.points:
@@ -149,6 +153,8 @@ def _named(loaded: LoadedScan, name: str) -> LoadedScan:
 
 
 def _input(reference: str, role: InputRole, loaded: LoadedScan) -> ProvenanceInput:
+    if loaded.scan.facts.state.value not in _SAID_TO_BE_TRUE:
+        require_as_acquired(loaded.scan.facts)
     state = loaded.scan.acquisition.state  # refuses where a fact is unknown
     return ProvenanceInput(reference=reference, role=role, state=state, sha256=loaded.sha256)
 
@@ -159,7 +165,7 @@ def _require_planes(reference: str, axial: Scan, coronal: Scan) -> None:
         return
     normals = ", ".join(
         f"the {role} is {planes[role]}, normal LPS "
-        + "({:.2f}, {:.2f}, {:.2f})".format(*scan.volume.grid.normal_lps)
+        + "({:.2f}, {:.2f}, {:.2f})".format(*scan.normal_lps)
         for role, scan in ((InputRole.AXIAL, axial), (InputRole.CORONAL, coronal))
     )
     swapped = (planes[InputRole.AXIAL], planes[InputRole.CORONAL]) == (Plane.CORONAL, Plane.AXIAL)

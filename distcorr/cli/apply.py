@@ -31,9 +31,14 @@ class FormatName(StrEnum):
 
     NRRD = "nrrd"
     NIFTI = "nifti"
+    DICOM = "dicom"
 
 
-_FORMATS = {FormatName.NRRD: ImageFormat.NRRD, FormatName.NIFTI: ImageFormat.NIFTI}
+_FORMATS = {
+    FormatName.NRRD: ImageFormat.NRRD,
+    FormatName.NIFTI: ImageFormat.NIFTI,
+    FormatName.DICOM: ImageFormat.DICOM,
+}
 
 
 def apply(
@@ -62,7 +67,7 @@ def apply(
     options = ApplyOptions(interpolation, jacobian, force_reason=force)
     destination = Destination(out, _FORMATS[image_format], overwrite)
     loaded = Correction.load(correction)
-    jobs = plan(series, statement_of(state, position, isocentre), part)
+    jobs = plan(series, statement_of(state, position, isocentre, force), part)
     rows: list[tuple[str, str]] = []
     failures = 0
     with file_progress("Correcting", quiet=quiet) as progress:

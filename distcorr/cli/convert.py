@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from distcorr.batch.sidecar import sidecar_path, write_sidecar
 from distcorr.dicom import load_series
-from distcorr.images import suffix_of, write_volume
+from distcorr.images import write_volume
 from distcorr.outputs import refuse_existing
 
 
@@ -19,13 +20,18 @@ def convert(
         str | None,
         typer.Option("--part", help="Which volume of a series that holds several: name or number."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
-    """Convert a DICOM series to a volume file with exact geometry."""
-    suffix_of(out)
-    refuse_existing(out, overwrite=overwrite)
+    """Convert a DICOM series to a volume with exact geometry, and its facts to OUT.json."""
+    sidecar = sidecar_path(out)
+    for path in (out, sidecar):
+        refuse_existing(path, overwrite=overwrite)
     loaded = load_series(series, part)
-    write_volume(loaded.volume, out, overwrite=overwrite)
-    for finding in loaded.series.findings:
+    found = loaded.series
+    mark = found.facts.corrected_by.value
+    # The volume comes last: where it is, its facts are too.
+    write_sidecar(sidecar, loaded.volume.grid, found.facts, found.findings, overwrite=overwrite)
+    write_volume(loaded.volume, out, overwrite=overwrite, correction=mark)
+    for finding in found.findings:
         typer.echo(f"{finding.severity.name.lower()}{finding}", err=True)
-    typer.echo(f"{out}: {loaded.volume.grid!r}")
+    typer.echo(f"{out}: {loaded.volume.grid!r}\n{sidecar}")

@@ -94,6 +94,7 @@ def _series_data(series: Series) -> dict[str, Any]:
             "dimension": _fact_data(facts.dimension),
             "phase_encode_lps": _fact_data(facts.phase_encode_lps),
             "bandwidth_per_pixel_hz": _fact_data(facts.bandwidth_per_pixel_hz),
+            "corrected_by": _fact_data(facts.corrected_by),
         },
         "refusal": None if series.refusal is None else _finding_data(series.refusal.finding),
         "findings": [_finding_data(finding) for finding in series.findings],
@@ -163,6 +164,7 @@ def _rows(series: Series) -> list[tuple[str, str]]:
         ("folder", str(series.files[0].parent)),
         ("scanner", f"{facts.scanner}, software {facts.scanner.software or 'unknown'}"),
         ("vendor correction", str(facts.state)),
+        *([("corrected by", str(facts.corrected_by))] if facts.corrected_by.known else []),
         ("acquisition", str(facts.dimension)),
     ]
     if grid is not None:

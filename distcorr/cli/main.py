@@ -20,6 +20,7 @@ from distcorr.cli.demo import demo
 from distcorr.cli.field import field
 from distcorr.cli.inspect import inspect
 from distcorr.cli.learn import learn
+from distcorr.cli.plan import plan
 from distcorr.cli.report import report
 from distcorr.cli.simulate import simulate
 from distcorr.cli.validate import validate
@@ -44,6 +45,7 @@ def _options(
 
 app.command("inspect")(inspect)
 app.command("convert")(convert)
+app.command("plan")(plan)
 app.command("learn")(learn)
 app.command("validate")(validate)
 app.command("apply")(apply)

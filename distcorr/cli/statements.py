@@ -42,17 +42,21 @@ ForceOption = Annotated[
         "--force",
         metavar="REASON",
         callback=_said,
-        help="Go on for another scanner, or without a component that was not shown; recorded.",
+        help="Go on for another scanner, without a component that was not shown, or with an "
+        "assumed place of the patient (head first supine, isocentre at the origin); recorded.",
     ),
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
 
 
 def statement_of(
-    state: VendorState | None, position: PatientPosition | None, isocentre: str | None
+    state: VendorState | None,
+    position: PatientPosition | None,
+    isocentre: str | None,
+    force_reason: str | None = None,
 ) -> Statement:
     """Gather the options; wrong usage if ``isocentre`` is not three numbers."""
-    return Statement("command line", state, position, _point(isocentre))
+    return Statement("command line", state, position, _point(isocentre), force_reason)
 
 
 def _point(text: str | None) -> tuple[float, float, float] | None:

@@ -10,6 +10,13 @@ FIELD_STRENGTH_TOLERANCE = 0.05
 """Relative difference below which two field strengths are one: headers say 2.89 or 3
 for the same magnets, while neighbouring products differ by 9 % (0.5 and 0.55 T)."""
 
+NO_SERIAL = frozenset({
+    "anon", "anonymised", "anonymized", "anonymous", "de-identified", "deidentified", "default",
+    "n/a", "na", "none", "null", "redacted", "removed", "unknown", "unspecified", "xxxx",
+})  # fmt: skip
+"""What stands in place of a serial number that was removed; two scans that share it
+share nothing."""
+
 
 class ScannerMatch(Enum):
     """Outcome of comparing two scanners."""
@@ -20,11 +27,11 @@ class ScannerMatch(Enum):
 
 
 def match_scanners(a: Scanner, b: Scanner) -> ScannerMatch:
-    """Compare two scanners by serial number, or by make where a serial is missing.
+    """Compare two scanners by make and serial number.
 
-    Without two serials, manufacturer, model and field strength decide: one that
-    is known on both sides and differs makes them different, and only if all
-    three are known and agree are the scanners taken for the same.
+    Manufacturer, model or field strength that are known on both sides and differ
+    make them different. Otherwise two serial numbers decide. Without both, nobody
+    knows: one site often has several scanners of one make.
     """
     make = [
         _same_text(_first_word(a.manufacturer), _first_word(b.manufacturer)),
@@ -33,10 +40,21 @@ def match_scanners(a: Scanner, b: Scanner) -> ScannerMatch:
     ]
     if False in make:
         return ScannerMatch.DIFFERENT
-    if a.serial.strip() and b.serial.strip():
-        same = _plain(a.serial) == _plain(b.serial)
-        return ScannerMatch.SAME if same else ScannerMatch.DIFFERENT
-    return ScannerMatch.UNKNOWN if None in make else ScannerMatch.SAME
+    serials = _serial(a.serial), _serial(b.serial)
+    if not all(serials):
+        return ScannerMatch.UNKNOWN
+    return ScannerMatch.SAME if serials[0] == serials[1] else ScannerMatch.DIFFERENT
+
+
+def software_differs(a: Scanner, b: Scanner) -> bool:
+    """Whether two records name different software versions; unknown ones do not differ."""
+    return _same_text(a.software, b.software) is False
+
+
+def _serial(text: str) -> str:
+    """Return a serial number for comparison; empty if it is none."""
+    plain = _plain(text)
+    return "" if plain in NO_SERIAL or not plain.strip("0") else plain
 
 
 def _first_word(manufacturer: str) -> str:

@@ -1,11 +1,14 @@
 """DICOM in and out; the only room that imports pydicom."""
 
+from distcorr.dicom.derivation import Derivation
+from distcorr.dicom.derived import write_derived_series
 from distcorr.dicom.header import Frame, Layout
 from distcorr.dicom.scan import Skip
 from distcorr.dicom.series import LoadedSeries, SearchResult, Series, find_series, load_series
 from distcorr.dicom.stack import Regularity
 
 __all__ = [
+    "Derivation",
     "Frame",
     "Layout",
     "LoadedSeries",
@@ -15,4 +18,5 @@ __all__ = [
     "Skip",
     "find_series",
     "load_series",
+    "write_derived_series",
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pydicom.dataset import Dataset
 
 from distcorr.dicom import tags
+from distcorr.dicom.derivation import corrected_by
 from distcorr.dicom.header import Frame
 from distcorr.dicom.read import read_dataset
 from distcorr.dicom.vendors import (
@@ -58,6 +59,9 @@ def read_facts(frame: Frame, description: str) -> FactsRead:
         sources = private_sources(ds, groups)
         maker = maker_of(tags.text(ds, "Manufacturer"))
         state, state_findings = _state(maker, sources, frame)
+        mark = corrected_by(ds, groups)
+        if mark.known:
+            state_findings = ()  # it is known what was corrected
         position, position_findings = _patient_position(ds, frame)
         isocentre, isocentre_findings = _isocentre(maker, sources, position.value, frame)
         facts = AcquisitionFacts(
@@ -70,6 +74,7 @@ def read_facts(frame: Frame, description: str) -> FactsRead:
             scanner=_scanner(ds),
             frame_of_reference=frame.labels.frame_of_reference,
             description=description,
+            corrected_by=mark,
         )
     return FactsRead(facts, (*state_findings, *position_findings, *isocentre_findings))
 
@@ -97,13 +102,10 @@ def read_facts_of_stack(frames: Sequence[Frame], description: str) -> FactsRead:
     last = read_facts(frames[-1], description).facts.isocentre_lps
     if first.value == last.value:
         return read
-    moved = Finding(
-        Code.ISOCENTRE_UNKNOWN,
-        "the table moved within the series, so that it has no single isocentre",
-        f"{frames[0].name}: {first}; {frames[-1].name}: {last}",
-        "load each station by itself",
-    )
-    return FactsRead(replace(read.facts, isocentre_lps=Fact()), (*read.findings, moved))
+    what = "the table moved within the series, so that it has no single isocentre"
+    moved = Finding(Code.TABLE_MOVED, what, f"{frames[0].name}: {first}; {frames[-1].name}: {last}")
+    unknown: Fact[Triple] = Fact(None, what)
+    return FactsRead(replace(read.facts, isocentre_lps=unknown), (*read.findings, moved))
 
 
 def _functional_groups(ds: Dataset, index: int) -> list[Dataset]:
@@ -138,7 +140,9 @@ def _state(
         silent = [f"{row.meaning} ({row.source})" for row in SILENCE_ROWS if row.maker is maker]
         shown = "\\".join(frame.labels.image_type) or "absent"
         evidence = "; ".join([f"ImageType (0008,0008) is {shown}", *hints, *silent])
-    return Fact(), (Finding(Code.STATE_UNKNOWN, what, f"{evidence}, in {frame.path}"),)
+    return Fact(None, evidence), (
+        Finding(Code.STATE_UNKNOWN, what, f"{evidence}, in {frame.path}"),
+    )
 
 
 def _upper(values: tuple[object, ...]) -> set[str]:
@@ -152,9 +156,9 @@ def _patient_position(
     name = tags.name_of("PatientPosition")
     if value in PatientPosition.__members__:
         return Fact(PatientPosition(value), name), ()
-    evidence = f"{name} is {value or 'absent'} in {frame.path}"
-    finding = Finding(Code.POSITION_UNKNOWN, "the patient position is not known", evidence)
-    return Fact(), (finding,)
+    why = f"{name} is {value or 'absent'}"
+    what = "the patient position is not known"
+    return Fact(None, why), (Finding(Code.POSITION_UNKNOWN, what, f"{why} in {frame.path}"),)
 
 
 def _isocentre(
@@ -172,30 +176,20 @@ def _isocentre(
             known = ", ".join(sorted(row.verified_positions))
             return fact, (
                 Finding(
-                    Code.ISOCENTRE_UNKNOWN,
+                    Code.ISOCENTRE_UNVERIFIED,
                     "the sign of the table position is not verified for this patient position",
                     f"{fact.source} is {table:g} mm, patient {position or 'position unknown'}; "
                     f"verified for {known}",
                 ),
             )
-    for origin in ORIGIN_ROWS:
-        if origin.maker is maker:
-            return Fact((0.0, 0.0, 0.0), origin.meaning), (
-                Finding(
-                    Code.ISOCENTRE_UNKNOWN,
-                    "the table position is not recorded; the DICOM origin was taken for the "
-                    "isocentre",
-                    f"no private table position in {frame.path}; {origin.meaning}",
-                ),
-            )
-    return Fact(), (
-        Finding(
-            Code.ISOCENTRE_UNKNOWN,
-            "the place of the isocentre is not known",
-            f"no element that is known to hold it in {frame.path}",
-            "state isocentre_lps",
-        ),
+    hints = [f"{row.meaning} ({row.source})" for row in ORIGIN_ROWS if row.maker is maker]
+    why = "; ".join(["no element that is known to hold the table position", *hints])
+    unknown = Finding(
+        Code.ISOCENTRE_UNKNOWN,
+        "the place of the isocentre is not known",
+        f"{why}, in {frame.path}",
     )
+    return Fact(None, why), (unknown,)
 
 
 def _table_z(row: TableRow, sources: list[Dataset]) -> float | None:

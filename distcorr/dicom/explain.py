@@ -123,6 +123,12 @@ def scan_verdict(series: Series) -> str:
         return ""
     if series.modality not in MAGNETIC:
         return f"Scan: {series.modality} has no gradient distortion; nothing is to be corrected."
+    mark = series.facts.corrected_by
+    if mark.known:
+        return (
+            f"Scan: {mark.source} says that distcorr has corrected it, by {mark.value}. "
+            "Use it as it is; correcting it again would distort it."
+        )
     state = series.facts.state
     expected = reach(grid, series.facts)
     size = (

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
-from pydicom.valuerep import DSfloat
+from pydicom.dataset import Dataset
+from pydicom.uid import MRImageStorage
 
+from distcorr.dicom.writing import decimal_string, decimal_strings, uid_of, write_image
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import AcquisitionDimension, Scanner, VendorState
 from distcorr.space import PatientPosition, Volume
@@ -130,15 +130,15 @@ def write_classic_series(
         order.shuffle(numbers)
         names = [f"{value:08x}" for value in order.sample(range(16**8), count)]
     common = _common_dataset(volume, header, table)
-    common.RescaleSlope, common.RescaleIntercept = _ds(slope), _ds(intercept)
+    common.RescaleSlope, common.RescaleIntercept = decimal_string(slope), decimal_string(intercept)
     common.RescaleType = "US"
     paths = []
     for k, (number, name) in enumerate(zip(numbers, names, strict=True)):
         image = Dataset()
         image.update(common)
-        _add_slice(image, volume, header, k, number, stored[k])
+        _add_slice(image, volume, header, k, number)
         path = directory / name
-        image.save_as(path, enforce_file_format=True)
+        write_image(image, [stored[k]], path)
         paths.append(path)
     return paths
 
@@ -153,8 +153,8 @@ def _stored_pixels(array: NDArray[np.generic]) -> tuple[NDArray[np.uint16], floa
     low, high = float(values.min()), float(values.max())
     if np.issubdtype(array.dtype, np.integer) and low >= 0 and high <= PIXEL_MAXIMUM:
         return values.astype(np.uint16), 1.0, 0.0
-    intercept = float(_ds(min(low, 0.0)))
-    slope = float(_ds((high - intercept) / PIXEL_MAXIMUM)) or 1.0
+    intercept = float(decimal_string(min(low, 0.0)))
+    slope = float(decimal_string((high - intercept) / PIXEL_MAXIMUM)) or 1.0
     pixels = np.rint((values - intercept) / slope)
     return np.clip(pixels, 0, PIXEL_MAXIMUM).astype(np.uint16), slope, intercept
 
@@ -178,12 +178,12 @@ def _common_dataset(volume: Volume, header: MRSeriesHeader, table: list[int]) ->
     _add_equipment(ds, header.scanner)
     _add_acquisition(ds, header)
     grid = volume.grid
-    ds.FrameOfReferenceUID = _uid("frame", header.frame_of_reference_uid_seed)
+    ds.FrameOfReferenceUID = uid_of("frame", header.frame_of_reference_uid_seed)
     ds.PositionReferenceIndicator = ""
-    ds.ImageOrientationPatient = [_ds(v) for v in grid.direction[:, :2].T.ravel()]
-    ds.PixelSpacing = [_ds(grid.spacing[1]), _ds(grid.spacing[0])]
-    ds.SliceThickness = _ds(header.slice_thickness_mm)
-    ds.SpacingBetweenSlices = _ds(grid.spacing[2])
+    ds.ImageOrientationPatient = decimal_strings(grid.direction[:, :2].T.ravel())
+    ds.PixelSpacing = decimal_strings([grid.spacing[1], grid.spacing[0]])
+    ds.SliceThickness = decimal_string(header.slice_thickness_mm)
+    ds.SpacingBetweenSlices = decimal_string(grid.spacing[2])
     ds.SamplesPerPixel = 1
     ds.PhotometricInterpretation = "MONOCHROME2"
     ds.Rows, ds.Columns = grid.size[1], grid.size[0]
@@ -201,8 +201,8 @@ def _add_patient_and_study(ds: Dataset, header: MRSeriesHeader) -> None:
     ds.SpecificCharacterSet = "ISO_IR 192"
     ds.PatientName = ds.PatientID = header.patient_id
     ds.PatientBirthDate = ds.PatientSex = ""
-    ds.StudyInstanceUID = _uid("study", header.study_uid_seed)
-    ds.SeriesInstanceUID = _uid("series", header.study_uid_seed, header.series_uid_seed)
+    ds.StudyInstanceUID = uid_of("study", header.study_uid_seed)
+    ds.SeriesInstanceUID = uid_of("series", header.study_uid_seed, header.series_uid_seed)
     ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = "20200101"
     ds.StudyTime = ds.SeriesTime = ds.AcquisitionTime = "120000"
     ds.ReferringPhysicianName = ds.AccessionNumber = ""
@@ -221,7 +221,7 @@ def _add_equipment(ds: Dataset, scanner: Scanner) -> None:
     ds.DeviceSerialNumber = scanner.serial
     ds.SoftwareVersions = scanner.software
     if scanner.field_strength_t is not None:
-        ds.MagneticFieldStrength = _ds(scanner.field_strength_t)
+        ds.MagneticFieldStrength = decimal_string(scanner.field_strength_t)
 
 
 def _add_acquisition(ds: Dataset, header: MRSeriesHeader) -> None:
@@ -230,42 +230,20 @@ def _add_acquisition(ds: Dataset, header: MRSeriesHeader) -> None:
     ds.SequenceVariant = "NONE"
     ds.ScanOptions = ""
     ds.MRAcquisitionType = str(header.dimension)
-    ds.EchoTime = _ds(header.echo_time_ms)
-    ds.RepetitionTime = _ds(header.repetition_time_ms)
+    ds.EchoTime = decimal_string(header.echo_time_ms)
+    ds.RepetitionTime = decimal_string(header.repetition_time_ms)
     ds.EchoTrainLength = 1
-    ds.FlipAngle = _ds(90.0)
-    ds.PixelBandwidth = _ds(header.pixel_bandwidth_hz)
+    ds.FlipAngle = decimal_string(90.0)
+    ds.PixelBandwidth = decimal_string(header.pixel_bandwidth_hz)
     ds.InPlanePhaseEncodingDirection = str(header.phase_encoding)
 
 
-def _add_slice(
-    ds: Dataset,
-    volume: Volume,
-    header: MRSeriesHeader,
-    k: int,
-    number: int,
-    pixels: NDArray[np.uint16],
-) -> None:
-    """Add what differs from slice to slice, and the file's own meta header."""
+def _add_slice(ds: Dataset, volume: Volume, header: MRSeriesHeader, k: int, number: int) -> None:
+    """Add what differs from slice to slice."""
     grid = volume.grid
     position = grid.origin_lps + k * grid.spacing[2] * grid.normal_lps
     ds.SOPClassUID = MRImageStorage
-    ds.SOPInstanceUID = _uid("image", header.study_uid_seed, header.series_uid_seed, str(k))
+    ds.SOPInstanceUID = uid_of("image", header.study_uid_seed, header.series_uid_seed, str(k))
     ds.InstanceNumber = number
-    ds.ImagePositionPatient = [_ds(v) for v in position]
-    ds.SliceLocation = _ds(float(position @ grid.normal_lps))
-    ds.PixelData = pixels.astype("<u2").tobytes()
-    ds["PixelData"].VR = "OW"
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-
-
-def _ds(value: float) -> DSfloat:
-    """Round to a decimal string of the 16 characters that DICOM allows."""
-    return DSfloat(float(value), auto_format=True)
-
-
-def _uid(*seeds: str) -> str:
-    return str(generate_uid(entropy_srcs=["distcorr", *seeds]))
+    ds.ImagePositionPatient = decimal_strings(position)
+    ds.SliceLocation = decimal_string(float(position @ grid.normal_lps))

@@ -245,7 +245,7 @@ PHILIPS_UNSET = 1e37
 
 @dataclass(frozen=True, slots=True)
 class OriginRow:
-    """What is assumed of the isocentre where no table position is recorded.
+    """What speaks for the origin where no table position is recorded: a hint, never a fact.
 
     Attributes
     ----------
@@ -261,7 +261,8 @@ class OriginRow:
 ORIGIN_ROWS: tuple[OriginRow, ...] = (
     OriginRow(
         Maker.SIEMENS,
-        "assumed: Siemens origin is the isocentre while the relative table position is 0",
+        "on Siemens the origin of the patient coordinates is the isocentre as long as the table "
+        "stays where the landmark was set: if it did, state isocentre_lps = [0, 0, 0]",
         "isocentre fitted to a 3 T phantom scan: -0.2, -1.5, -0.6 mm from the DICOM origin",
     ),
 )

@@ -381,6 +381,8 @@ def test_a_grid_far_away_shows_nothing() -> None:
 REFUSED: list[tuple[AcquisitionFacts, Code]] = [
     (facts(VendorState.DIS3D), Code.NOTHING_TO_CORRECT),
     (facts(VendorState.TRUSTED, None), Code.NOTHING_TO_CORRECT),
+    (replace(facts(), corrected_by=Fact("c" * 64, "test")), Code.ALREADY_CORRECTED),
+    (replace(facts(None), corrected_by=Fact("c" * 64, "test")), Code.ALREADY_CORRECTED),
     (facts(None), Code.STATE_UNKNOWN),
     (facts(position=None), Code.POSITION_UNKNOWN),
     (replace(facts(), isocentre_lps=Fact()), Code.ISOCENTRE_UNKNOWN),
@@ -398,10 +400,19 @@ def test_refusals(known: AcquisitionFacts, code: Code) -> None:
     assert refusal.value.code is code
 
 
+def test_no_reason_forces_a_second_correction() -> None:
+    known = replace(facts(), corrected_by=Fact("c" * 64, "ImageType (0008,0008)"))
+    scan = scan_of(np.zeros((4, 4, 4)), coronal_grid((4, 4, 4)), known)
+    with pytest.raises(DistcorrError) as refusal:
+        apply_correction(scan, CORRECTION, ApplyOptions(force_reason="the mark is wrong"))
+    assert refusal.value.code is Code.ALREADY_CORRECTED
+    assert f"{'c' * 64} (ImageType (0008,0008))" in str(refusal.value)
+
+
 ACCEPTED: list[Callable[[Scanner], Scanner]] = [
     lambda s: s,
-    lambda s: replace(s, manufacturer="Siemens Healthineers", model="prisma", software="XA30"),
-    lambda s: replace(s, serial="", field_strength_t=2.89),
+    lambda s: replace(s, manufacturer="Siemens Healthineers", model="prisma", software=""),
+    lambda s: replace(s, field_strength_t=2.89),
 ]
 
 
@@ -410,6 +421,23 @@ def test_the_same_scanner_under_other_spellings(change: Callable[[Scanner], Scan
     grid = coronal_grid((4, 4, 4))
     scan = scan_of(np.zeros(grid.shape), grid, facts(scanner=change(SCANNER)))
     assert apply_correction(scan, CORRECTION).findings == ()
+
+
+DOUBTED: list[tuple[Scanner, list[Code]]] = [
+    (replace(SCANNER, software="XA30"), [Code.SOFTWARE_DIFFERS]),
+    (replace(SCANNER, serial=""), [Code.SCANNER_UNKNOWN]),
+    (replace(SCANNER, serial="ANONYMIZED"), [Code.SCANNER_UNKNOWN]),
+    (Scanner(software="XA30"), [Code.SCANNER_UNKNOWN, Code.SOFTWARE_DIFFERS]),
+]
+
+
+@pytest.mark.parametrize(("scanner", "codes"), DOUBTED)
+def test_doubts_about_the_scanner_are_warnings(scanner: Scanner, codes: list[Code]) -> None:
+    grid = coronal_grid((4, 4, 4))
+    scan = scan_of(np.zeros(grid.shape), grid, facts(scanner=scanner))
+    findings = apply_correction(scan, CORRECTION).findings
+    assert [finding.code for finding in findings] == codes
+    assert {finding.severity for finding in findings} == {Severity.WARNING}
 
 
 def test_an_unknown_scanner_is_a_doubt() -> None:

@@ -13,8 +13,9 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 
 from distcorr.cli.main import main
+from distcorr.dicom import load_series
 from distcorr.facts import VendorState
-from distcorr.images import read_volume
+from distcorr.images import read_volume, write_volume
 from tests.batch.examples import CORONAL, write_dicom, write_image
 from tests.correction.examples import SCANNER, correction_of, example_field
 
@@ -114,6 +115,41 @@ def test_forcing_is_recorded(run: Run, correction: Path, tmp_path: Path) -> None
     assert "new magnet" in (out / "sub1_corrected.json").read_text()
 
 
+def test_an_unknown_place_is_refused_unless_stated_or_forced(
+    run: Run, correction: Path, tmp_path: Path
+) -> None:
+    scan = write_image(tmp_path / "sub1.nrrd", CORONAL)
+    manifest = tmp_path / "cohort.toml"
+    manifest.write_text('[[scan]]\nid = "sub1"\npath = "sub1.nrrd"\nstate = "ND"\n')
+    known = ("--state", "ND", "--position", "HFS")
+    for number, (what, options) in enumerate(((scan, known), (manifest, ()))):
+        out = tmp_path / f"out{number}"
+        status, _, complaints = run("apply", correction, what, "-o", out, *options)
+        assert status == 1
+        assert "-unknown]: " in complaints
+        assert "there is no sidecar sub1.json" in complaints
+        assert not out.exists()
+        forced = ("apply", correction, what, "-o", out, *options, "--force", "table log")
+        status, _, complaints = run(*forced)
+        assert status == 0, complaints
+        assert "serious[placement-assumed]: the isocentre at the patient's origin" in complaints
+        record = json.loads((out / "sub1_corrected.json").read_text())
+        assert record["facts"]["isocentre_lps"] == {
+            "value": [0.0, 0.0, 0.0],
+            "source": "assumed, forced for this reason: table log",
+        }
+        told = [one for one in record["findings"] if one["code"] == "placement-assumed"]
+        assert all("reason given: table log" in one["evidence"] for one in told)
+        assert len(told) == number + 1  # the manifest does not state the position either
+    field = ("field", correction, scan, tmp_path / "t.nrrd", *known)
+    status, _, complaints = run(*field)
+    assert status == 1
+    assert "error[isocentre-unknown]" in complaints
+    assert not (tmp_path / "t.nrrd").exists()
+    assert run(*field, "--isocentre", "0,0,0")[0] == 0
+    assert run(*field, "--force", "table log", "--overwrite")[0] == 0
+
+
 def test_a_manifest_lists_the_scans(run: Run, correction: Path, tmp_path: Path) -> None:
     write_dicom(tmp_path / "a", CORONAL)
     write_image(tmp_path / "b.nrrd", CORONAL)
@@ -153,7 +189,7 @@ def test_equal_names_are_told_apart(run: Run, correction: Path, tmp_path: Path) 
         ("--isocentre", "x"),
         ("--force", " "),
         ("--state", "nd3"),
-        ("--format", "dicom"),
+        ("--format", "dcm"),
         ("--interpolation", "cubic"),
     ],
 )
@@ -195,3 +231,72 @@ def test_field_refuses_what_apply_refuses(run: Run, correction: Path, tmp_path: 
     assert "error[nothing-to-correct]" in complaints
     assert run("field", correction, done, tmp_path / "t.png")[0] == 1
     assert not (tmp_path / "t.nrrd").exists()
+
+
+def test_dicom_comes_out_of_dicom_and_is_not_corrected_twice(
+    run: Run, correction: Path, tmp_path: Path
+) -> None:
+    scan = write_dicom(tmp_path / "sub1", CORONAL)
+    out = tmp_path / "out"
+    status, _, complaints = run("apply", correction, scan, "-o", out, "--format", "dicom")
+    assert (status, complaints) == (0, "")
+    assert {path.name for path in out.iterdir()} == {
+        "sub1_corrected",
+        "sub1_corrected.json",
+        "sub1_supported.nrrd",
+    }
+    derived = out / "sub1_corrected"
+    assert len(list(derived.iterdir())) == 8
+    run("apply", correction, scan, "-o", tmp_path / "nrrd")
+    as_nrrd = read_volume(tmp_path / "nrrd" / "sub1_corrected.nrrd")
+    volume, series = load_series(derived)
+    assert volume.grid.same_as(as_nrrd.grid)
+    np.testing.assert_array_equal(volume.array, as_nrrd.array)
+    identifier = json.loads((out / "sub1_corrected.json").read_text())["correction_sha256"]
+    assert series.facts.corrected_by.value == identifier
+    # Even if a person states that it is uncorrected, and whatever the reason.
+    for force in ((), ("--state", "ND"), ("--state", "ND", "--force", "why not")):
+        status, _, complaints = run("apply", correction, derived, "-o", tmp_path / "2", *force)
+        assert status == 1
+        assert "error[already-corrected]" in complaints
+        assert identifier in complaints
+    status, _, complaints = run("apply", correction, scan, "-o", out, "--format", "dicom")
+    assert "error[output-exists]" in complaints
+    assert run("apply", correction, scan, "-o", out, "--format", "dicom", "--overwrite")[0] == 0
+    (derived / "notes.txt").write_text("mine")
+    again = run("apply", correction, scan, "-o", out, "--format", "dicom", "--overwrite")
+    assert "error[output-exists]" in again[2]
+    assert (derived / "notes.txt").read_text() == "mine"
+
+
+def test_dicom_needs_dicom(run: Run, correction: Path, tmp_path: Path) -> None:
+    scan = write_image(tmp_path / "scan.nrrd", CORONAL)
+    status, _, complaints = run(
+        "apply", correction, scan, "-o", tmp_path / "out", "--format", "dicom",
+        "--state", "ND", "--position", "HFS",
+    )  # fmt: skip
+    assert status == 1
+    assert "error[bad-format]" in complaints
+    assert "--format nrrd or nifti" in complaints
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["nrrd", "nifti"])
+@pytest.mark.parametrize("stripped", [False, True])
+def test_corrected_volumes_are_known_again(
+    run: Run, correction: Path, tmp_path: Path, kind: str, stripped: bool
+) -> None:
+    scan = write_dicom(tmp_path / "sub1", CORONAL)
+    out = tmp_path / "out"
+    run("apply", correction, scan, "-o", out, "--format", kind)
+    [made] = out.glob("sub1_corrected.n*")
+    if stripped:  # another tool rewrote it; the record beside it remains
+        write_volume(read_volume(made), made, overwrite=True)
+    for stated in ((), ("--state", "ND", "--position", "HFS")):
+        status, _, complaints = run("apply", correction, made, "-o", tmp_path / "2", *stated)
+        assert status == 1
+        assert "error[already-corrected]" in complaints
+    converted = tmp_path / "converted.nrrd"
+    run("apply", correction, scan, "-o", tmp_path / "dicom", "--format", "dicom")
+    run("convert", tmp_path / "dicom" / "sub1_corrected", converted)
+    assert "error[already-corrected]" in run("apply", correction, converted, "-o", out)[2]

@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from distcorr.batch import Statement, content_sha256, load_references, load_scan, read_cohort
 from distcorr.correction import InputRole
+from distcorr.dicom import Derivation, load_series, write_derived_series
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import Plane, Scanner, VendorState
 from distcorr.images import write_volume
@@ -80,12 +82,59 @@ def test_an_image_file_needs_its_facts_stated(tmp_path: Path, suffix: str) -> No
     loaded = load_scan(path, ALL)
     assert loaded.findings == ()
     assert loaded.scan.facts.isocentre_lps.value == (1.0, 2.0, 3.0)
-    (doubt,) = load_scan(path, replace(ALL, isocentre_lps=None)).findings
-    assert doubt.code is Code.ISOCENTRE_UNKNOWN
+    for missing, code in (
+        ("state", Code.STATE_UNKNOWN),
+        ("patient_position", Code.POSITION_UNKNOWN),
+        ("isocentre_lps", Code.ISOCENTRE_UNKNOWN),
+    ):
+        loaded = load_scan(path, replace(ALL, **{missing: None}))
+        assert [finding.code for finding in loaded.findings] == [code]
+        with pytest.raises(DistcorrError, match=r"no sidecar x\.json") as refusal:
+            _ = loaded.scan.acquisition
+        assert refusal.value.code is code
+
+
+def test_what_is_forced_is_assumed_and_says_why(tmp_path: Path) -> None:
+    path = write_image(tmp_path / "x.nrrd", CORONAL)
+    forced = Statement("test", VendorState.ND, force_reason="the radiographer's log")
+    loaded = load_scan(path, forced)
+    facts = loaded.scan.facts
+    assert facts.patient_position.value is PatientPosition.HFS
+    assert facts.isocentre_lps.value == (0.0, 0.0, 0.0)
+    assert [finding.code for finding in loaded.findings] == [Code.PLACEMENT_ASSUMED] * 2
+    for told in (*(str(finding) for finding in loaded.findings), facts.isocentre_lps.source):
+        assert "the radiographer's log" in told
+    known = load_scan(write_dicom(tmp_path / "cor", CORONAL), forced)
+    assert known.findings == ()
+    assert known.scan.facts.isocentre_lps.value == (0.0, 0.0, 15.0)
+    silent = load_scan(path, replace(forced, state=None))
     with pytest.raises(DistcorrError, match="state-unknown"):
-        load_scan(path, replace(ALL, state=None))
-    with pytest.raises(DistcorrError, match="patient-position-unknown"):
-        load_scan(path, replace(ALL, patient_position=None))
+        _ = silent.scan.acquisition
+
+
+def test_a_table_that_moved_can_not_be_forced(tmp_path: Path) -> None:
+    folder = write_dicom(tmp_path / "cor", CORONAL)
+    half = sorted(folder.iterdir(), key=lambda p: pydicom.dcmread(p).ImagePositionPatient[1])[4:]
+    for path in half:
+        ds = pydicom.dcmread(path)
+        ds.private_block(0x0019, "SIEMENS MR HEADER")[0x14].value = [0, 0, 100]
+        ds.save_as(path)
+    loaded = load_scan(folder, Statement("test", force_reason="never mind"))
+    assert Code.TABLE_MOVED in [finding.code for finding in loaded.findings]
+    with pytest.raises(DistcorrError, match="moved within the series"):
+        _ = loaded.scan.acquisition
+
+
+def test_a_stated_isocentre_that_differs_is_told(tmp_path: Path) -> None:
+    folder = write_dicom(tmp_path / "cor", CORONAL)
+    near, far = (
+        load_scan(folder, Statement("test", isocentre_lps=(0.0, 0.0, z))) for z in (15.4, 45.0)
+    )
+    assert near.findings == ()
+    assert far.scan.facts.isocentre_lps.value == (0.0, 0.0, 45.0)
+    (told,) = far.findings
+    assert told.code is Code.STATED_OTHERWISE
+    assert "ImaRelTablePosition" in told.evidence
 
 
 def test_references_are_loaded_with_their_inputs(tmp_path: Path) -> None:
@@ -192,11 +241,49 @@ coronal_state = "DIS2D"
 
 def test_a_real_pair(tmp_path: Path, data: Path) -> None:
     knee = data / "knee_axcor"
-    (reference,) = cohort_of(
-        tmp_path, f'id = "knee"\naxial = "{knee / "ax_pd_fs"}"\ncoronal = "{knee / "cor_pd_fs"}"'
-    )
+    entry = f'id = "knee"\naxial = "{knee / "ax_pd_fs"}"\ncoronal = "{knee / "cor_pd_fs"}"'
+    with pytest.raises(DistcorrError, match="state isocentre_lps") as refusal:
+        cohort_of(tmp_path, entry)  # the private elements are gone
+    assert refusal.value.code is Code.ISOCENTRE_UNKNOWN
+    (reference,) = cohort_of(tmp_path, f"{entry}\nisocentre_lps = [0, 0, 0]")
     assert reference.axial.facts.state.value is VendorState.DIS2D
     assert reference.coronal.facts.patient_position.value is PatientPosition.FFS
     codes = {finding.code for finding in reference.findings}
     assert Code.FRAME_OF_REFERENCE_DIFFERS not in codes
     assert Code.STATE_UNKNOWN not in codes
+
+
+def corrected(folder: Path, out: Path) -> Path:
+    loaded, series = load_series(folder)
+    about = Derivation("c" * 64, "1" * 64, "0.1.0", (), 1.0, 0.0)
+    write_derived_series(series, loaded, about, out)
+    return out
+
+
+@pytest.mark.parametrize("stated", ["", 'coronal_state = "ND"', 'coronal_state = "DIS2D"'])
+def test_a_corrected_scan_is_no_reference(tmp_path: Path, stated: str) -> None:
+    write_pair(tmp_path)
+    corrected(tmp_path / "cor", tmp_path / "done")
+    with pytest.raises(DistcorrError) as refusal:
+        cohort_of(tmp_path, f'id = "r1"\naxial = "ax"\ncoronal = "done"\n{stated}')
+    assert refusal.value.code is Code.ALREADY_CORRECTED
+    assert "c" * 64 in str(refusal.value)
+
+
+def test_a_corrected_scan_may_be_declared_trusted(tmp_path: Path) -> None:
+    write_pair(tmp_path)
+    write_dicom(tmp_path / "nd", AXIAL, seed=5)
+    corrected(tmp_path / "nd", tmp_path / "done")
+    pair = 'id = "r1"\naxial = "done"\ncoronal = "cor"\naxial_state = "trusted"'
+    [reference] = cohort_of(tmp_path, pair)
+    assert reference.inputs[0].state is VendorState.TRUSTED
+
+
+def test_a_record_of_somebody_else_is_no_mark(tmp_path: Path) -> None:
+    path = write_image(tmp_path / "v.nrrd", CORONAL)
+    for text in ("{}", '{"correction_sha256": 7}'):
+        path.with_suffix(".json").write_text(text)
+        assert not load_scan(path, ALL).scan.facts.corrected_by.known
+    path.with_suffix(".json").write_text('{"correction_sha256": "abc"}')
+    mark = load_scan(path, ALL).scan.facts.corrected_by
+    assert (mark.value, mark.source) == ("abc", "v.json")

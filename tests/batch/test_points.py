@@ -9,7 +9,7 @@ import pytest
 
 from distcorr.batch import load_points, read_cohort
 from distcorr.correction import InputRole
-from distcorr.errors import Code, DistcorrError
+from distcorr.errors import DistcorrError
 from distcorr.facts import VendorState
 from distcorr.learn.point_pairs import CALIBRATION_SD, DEFAULT_SD_MM, FREE_PLACEMENT
 from distcorr.points import PointList, write_points
@@ -96,11 +96,6 @@ calibration = "known"
     assert one.pairs.calibration_sd == 0
 
 
-def test_an_isocentre_that_is_not_stated_is_told(tmp_path: Path) -> None:
-    (one,) = loaded(tmp_path, ENTRY.replace("isocentre_lps = [0, 0, 0]", 'pairs = "pairs.csv"'))
-    assert [finding.code for finding in one.findings] == [Code.ISOCENTRE_UNKNOWN]
-
-
 TWO_LISTS = 'true = "true.mrk.json"\nshown = "unnamed.csv"\n'
 WRONG = {
     ENTRY: "give either pairs, or true and shown",
@@ -112,6 +107,7 @@ WRONG = {
     ENTRY.replace('"ND"', '"DIS2D"') + 'pairs = "pairs.csv"\nnormal = [0, 0, 0]': "no length",
     ENTRY.replace('patient_position = "HFS"', "") + 'pairs = "pairs.csv"': "field required",
     ENTRY.replace('shown_state = "ND"', "") + 'pairs = "pairs.csv"': "field required",
+    ENTRY.replace("isocentre_lps = [0, 0, 0]", 'pairs = "pairs.csv"'): "isocentre_lps: field",
     ENTRY + 'pairs = "pairs.csv"\nsd_m = 1': "unknown key, did you mean sd_mm?",
     ENTRY + 'pairs = "pairs.csv"\nsd_mm = 0': "greater than 0",
     ENTRY + TWO_LISTS: "points without label",

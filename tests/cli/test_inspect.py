@@ -6,6 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
+from distcorr.dicom import Derivation, load_series, write_derived_series
 from distcorr.facts import AcquisitionDimension, VendorState
 from tests.cli.running import run, run_process
 from tests.dicom.examples import add_copies, edit, grid, volume, write
@@ -127,3 +128,20 @@ def test_computed_tomography_has_no_gradient_distortion(tmp_path):
     [series] = json.loads(run("inspect", tmp_path, "--json").stdout)["series"]
     assert "no gradient distortion" in series["verdict"][1]
     assert {finding["severity"] for finding in series["findings"]} <= {"note"}
+
+
+def test_a_corrected_series_is_told(tmp_path):
+    write(tmp_path / "in")
+    loaded, series = load_series(tmp_path / "in")
+    about = Derivation("c" * 64, "1" * 64, "0.1.0", (), 1.0, 0.0)
+    write_derived_series(series, loaded, about, tmp_path / "out")
+    said = words(run("inspect", tmp_path / "out").stdout)
+    assert "says that distcorr has corrected it" in said
+    assert "correcting it again would distort it" in said
+    assert "state-unknown" not in said
+    [found] = json.loads(run("inspect", tmp_path / "out", "--json").stdout)["series"]
+    assert found["facts"]["corrected_by"] == {
+        "value": "c" * 64,
+        "source": "ContributingEquipmentSequence (0018,A001)",
+    }
+    assert "residual-distortion" not in {one["code"] for one in found["findings"]}

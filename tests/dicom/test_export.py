@@ -1,6 +1,5 @@
 """Series that are written load again as what they were."""
 
-import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +11,7 @@ from distcorr.errors import Code, DistcorrError
 from distcorr.facts import AcquisitionDimension, VendorState
 from distcorr.space import PatientPosition, Volume
 from tests.dicom.examples import HEADER, grid, volume, write
+from tests.oracles import dciodvfy_errors
 
 
 def test_integers_come_back_exactly(tmp_path):
@@ -35,11 +35,9 @@ def test_real_numbers_come_back_within_a_step(tmp_path):
 @pytest.mark.parametrize("state", VendorState)
 @pytest.mark.parametrize("dimension", AcquisitionDimension)
 def test_dciodvfy_finds_no_error(state, dimension, tmp_path, tool):
-    verifier = tool("dciodvfy")
+    tool("dciodvfy")
     for path in write(tmp_path, state=state, dimension=dimension)[:2]:
-        found = subprocess.run([verifier, str(path)], capture_output=True, text=True)
-        said = (found.stdout + found.stderr).splitlines()
-        assert not [line for line in said if line.startswith("Error")]
+        assert not dciodvfy_errors(path)
 
 
 @pytest.mark.parametrize("position", PatientPosition)
@@ -61,7 +59,7 @@ def test_facts_come_back(position, tmp_path):
     assert facts.scanner == HEADER.scanner
     codes = [finding.code for finding in series.findings]
     # The sign of the table position was verified for this position alone.
-    assert (Code.ISOCENTRE_UNKNOWN in codes) == (position is not PatientPosition.HFS)
+    assert (Code.ISOCENTRE_UNVERIFIED in codes) == (position is not PatientPosition.HFS)
 
 
 def test_silent_header_leaves_the_state_unknown(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from distcorr.dicom import find_series
 from distcorr.dicom.effect import AFTER_3D_ROWS, EFFECT_ROWS
 from distcorr.dicom.vendors import STATE_ROWS, TABLE_ROWS
-from distcorr.errors import Code
+from distcorr.errors import Code, Severity
 from distcorr.facts import AcquisitionDimension, Plane, VendorState
 from distcorr.space import PatientPosition, transform_points
 from tests.dicom.examples import edit, write
@@ -68,12 +68,29 @@ def test_moved_table_other_vendors(data):
     assert moved.facts.isocentre_lps.value[2] == pytest.approx(-60.3)
 
 
-def test_knee_without_private_tags_is_usable_and_warned(data):
+def test_without_a_table_position_nothing_is_assumed_and_a_hint_is_given(data):
     series = first(data, "knee_axcor/cor_pd_fs")
-    assert series.facts.isocentre_lps.value == (0, 0, 0)
-    assert series.facts.isocentre_lps.source.startswith("assumed")
-    assert Code.ISOCENTRE_UNKNOWN in [finding.code for finding in series.findings]
-    assert series.facts.T_scanner_patient() is not None
+    assert not series.facts.isocentre_lps.known
+    assert "the origin of the patient coordinates is" in series.facts.isocentre_lps.source
+    assert str(series.files[0].parent) not in series.facts.isocentre_lps.source
+    [told] = [f for f in series.findings if f.code is Code.ISOCENTRE_UNKNOWN]
+    assert "state isocentre_lps = [0, 0, 0]" in told.evidence
+    assert str(series.files[0]) in told.evidence
+    assert series.facts.T_scanner_patient() is None
+
+
+def test_an_unverified_sign_is_a_warning(tmp_path):
+    [series] = find_series(
+        [
+            write(tmp_path, patient_position=PatientPosition.FFS, table_position_mm=(0, 0, 7))[
+                0
+            ].parent
+        ]
+    ).series
+    assert series.facts.isocentre_lps.value == (0, 0, 7)
+    [told] = [f for f in series.findings if f.code is Code.ISOCENTRE_UNVERIFIED]
+    assert told.severity is Severity.WARNING
+    assert "patient FFS; verified for HFS" in told.evidence
 
 
 def test_position_dimension_plane(data):
@@ -106,7 +123,12 @@ def test_size_of_the_effect_is_looked_up_by_reach(data):
     series = first(data, "knee_axcor/cor_pd_fs")
     [told] = [f for f in series.findings if f.code is Code.RESIDUAL_DISTORTION]
     assert told.what.startswith("front-to-back")
-    farthest = np.linalg.norm(series.grid.corners_lps, axis=1).max()
+    corners = series.grid.corners_lps
+    farthest = np.linalg.norm(corners - corners.mean(axis=0), axis=1).max()
+    assert f"{farthest:.0f} mm from the centre of the image" in told.evidence
+    [placed] = find_series([data / "gnl_linac1T" / "MR_dicom_ND"]).series
+    [told] = [f for f in placed.findings if f.code is Code.RESIDUAL_DISTORTION]
+    farthest = np.linalg.norm(placed.grid.corners_lps, axis=1).max()
     assert f"{farthest:.0f} mm from the isocentre" in told.evidence
 
 
@@ -119,8 +141,9 @@ def test_table_that_moves_within_a_series_has_no_isocentre(tmp_path):
     edit(paths[3:], move)
     [series] = find_series([tmp_path]).series
     assert not series.facts.isocentre_lps.known
-    [told] = [f for f in series.findings if f.code is Code.ISOCENTRE_UNKNOWN]
+    [told] = [f for f in series.findings if f.code is Code.TABLE_MOVED]
     assert "moved within the series" in told.what
+    assert "moved within the series" in series.facts.isocentre_lps.source
 
 
 @pytest.mark.parametrize("text", ["", "LOOK\\UP", "SIDE"])

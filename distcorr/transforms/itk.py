@@ -1,0 +1,73 @@
+# mypy: disable-error-code="no-untyped-call"
+# (SimpleITK is typed in part only.)
+"""Displacement fields of ITK, for SimpleITK, 3D Slicer and ANTs.
+
+Vectors are in LPS in every file, in NIfTI too: ITK writes them unchanged with
+intent code 1007 (vector), whose components ITK, ANTs and Slicer read as LPS
+although the NIfTI header's own axes are RAS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813 - its customary name
+from numpy.typing import NDArray
+
+from distcorr.errors import Code, DistcorrError
+from distcorr.space import Grid
+from distcorr.transforms.displacement import solved_displacements
+from distcorr.transforms.hdf5_times import erase_times
+from distcorr.transforms.scan_map import ScanMap
+
+
+def write_field_image(path: Path, scan_map: ScanMap, grid: Grid) -> None:
+    """Write the displacements as an image of float32 vectors: NRRD, MetaImage or NIfTI.
+
+    Raises
+    ------
+    DistcorrError
+        ``folding`` or ``output-unwritable``.
+    """
+    image = _vector_image(solved_displacements(scan_map, grid, np.float32), grid)
+    _reporting_failure(lambda: sitk.WriteImage(image, str(path), useCompression=True), path)
+
+
+def write_field_transform(path: Path, scan_map: ScanMap, grid: Grid) -> None:
+    """Write a DisplacementFieldTransform in HDF5, float64, without the moment of writing.
+
+    Raises
+    ------
+    DistcorrError
+        ``folding`` or ``output-unwritable``.
+    """
+    image = _vector_image(solved_displacements(scan_map, grid, np.float64), grid)
+    transform = sitk.DisplacementFieldTransform(image)
+    _reporting_failure(lambda: sitk.WriteTransform(transform, str(path)), path)
+    erase_times(path)
+
+
+def write_sitk_transform(path: Path, transform: sitk.Transform) -> None:
+    """Write any transform of SimpleITK; ``output-unwritable`` if that fails."""
+    _reporting_failure(lambda: sitk.WriteTransform(transform, str(path)), path)
+
+
+def _reporting_failure(write: Callable[[], object], path: Path) -> None:
+    """Run a SimpleITK writer; it reports every failure as a RuntimeError."""
+    try:
+        write()
+    except RuntimeError as error:
+        raise DistcorrError(
+            Code.OUTPUT_UNWRITABLE, f"{path} can't be written", str(error).splitlines()[-1]
+        ) from error
+
+
+def _vector_image(vectors_lps: NDArray[np.floating[Any]], grid: Grid) -> sitk.Image:
+    image = sitk.GetImageFromArray(vectors_lps, isVector=True)
+    image.SetOrigin(grid.origin_lps.tolist())
+    image.SetSpacing(grid.spacing.tolist())
+    image.SetDirection(grid.direction.ravel().tolist())
+    return image
