@@ -1,10 +1,11 @@
 """The kernel: map and interpolation of every voxel in one pass, rows side by side.
 
 A task is a row of cells of the coarse map. Its nodes are interpolated along k once
-for each plane of voxels, along j once for each row; along i three cubic polynomials
-give the places of a cell's voxels. Places, fractions and weights of one row of voxels
-stay in the cache. Nothing is kept of a voxel but its results. Tasks share nothing, so
-threads change no result.
+for each plane of voxels, along j once for each row, then along i. Each step runs over
+a whole row of voxels, in loops that compilers turn into vectors; places and fractions
+of the row stay in the cache. What is told of the result, how many voxels are valid
+and supported and how far they move, is counted in the same pass. Tasks share nothing,
+so threads change no result.
 """
 
 from __future__ import annotations
@@ -16,20 +17,18 @@ from numba import njit
 from numpy.typing import NDArray
 
 from distcorr.apply.coarse import LONGEST
-from distcorr.apply.sampling import (
-    edge_sum,
-    inner_sum,
-    nearest,
-    within,
-)
+from distcorr.apply.lanes import LANES, linear_lanes
+from distcorr.apply.sampling import edge_sum, inner_sum, nearest, within
 from distcorr.apply.support import EVERYWHERE, SOMEWHERE, point_supported
 from distcorr.apply.weights import SINC_TAPS
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-_THIRD, _SIXTH = 1 / 3, 1 / 6
+_FUSED = {"contract"}
+"""Lets a product and a sum become one instruction."""
 
+_1, _2, _3 = np.uintp(1), np.uintp(2), np.uintp(3)
 
 class Table(NamedTuple):
     """A coarse map as the kernels take it; see :class:`distcorr.apply.coarse.CoarseMap`.
@@ -37,13 +36,15 @@ class Table(NamedTuple):
     Attributes
     ----------
     step : tuple of int
-    nodes : ndarray, shape (k, j, i, channels)
+    nodes : ndarray, shape (k, j, channels, i)
+    exact : ndarray of bool, shape (cells along k, j, i)
     supported : ndarray of uint8, shape (cells along k, j, i)
         Where each is supported; see :mod:`distcorr.apply.support`.
     """
 
     step: tuple[int, int, int]
     nodes: Array
+    exact: Mask
     supported: NDArray[np.uint8]
 
 
@@ -74,9 +75,40 @@ class Result(NamedTuple):
     supported: Mask
 
 
+class Ruler(NamedTuple):
+    """What displacements are measured by.
+
+    Attributes
+    ----------
+    T_index_result : ndarray, shape (4, 4)
+        From indices of the result to those of the scan, without any displacement.
+    spacing : ndarray, shape (3,)
+        Of the scan along i, j, k, mm.
+    """
+
+    T_index_result: Array
+    spacing: Array
+
+
+class Tally(NamedTuple):
+    """What the kernels count.
+
+    Attributes
+    ----------
+    valid, both : ndarray of int64, shape (cells along k, j, i)
+        Voxels that are valid, and those that are supported too.
+    farthest : ndarray, shape (cells along k, j)
+        Square of the longest displacement of a valid voxel, mm^2.
+    """
+
+    valid: NDArray[np.int64]
+    both: NDArray[np.int64]
+    farthest: Array
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def resample_cells(start, stop, voxels, measured, table, support, limits, result):  # type: ignore[no-untyped-def]
-    """Fill the voxels of some rows of cells; those of cells marked exact not usefully.
+def resample_cells(start, stop, voxels, measured, table, support, ruler, limits, result, tally):  # type: ignore[no-untyped-def]
+    """Fill the voxels of some rows of cells; those of cells marked exact stay invalid.
 
     Parameters
     ----------
@@ -87,44 +119,57 @@ def resample_cells(start, stop, voxels, measured, table, support, limits, result
         Of the scan, flat: where a measurement stands behind a voxel; empty if everywhere.
     table : Table
     support : Support
+    ruler : Ruler
     limits : Range
     result : Result
+    tally : Tally
     """
     # Arrays are taken out of their tuples once: each time costs an atomic count of
     # references, for which threads wait on each other.
     flat, shape, taps, nodes = voxels.flat, voxels.shape, voxels.taps, table.nodes
-    supported_cells = table.supported
+    exact, kinds = table.exact, table.supported
     array, valid, supported = result.array, result.valid, result.supported
+    T_index_result, spacing = ruler.T_index_result, ruler.spacing
+    of_valid, of_both, farthest = tally.valid, tally.both, tally.farthest
     sk, sj, si = table.step
     depth, height, width = array.shape
-    count, channels = nodes.shape[2:]
-    planes, line = np.empty((4, count, channels)), np.empty((count, channels))
-    room = width + LONGEST  # the last cell may reach beyond the row
-    weights, at, w = np.empty(4), np.empty((channels, room)), np.empty((3, SINC_TAPS))
-    u, values = np.empty((3, room), voxels.real.dtype), np.empty(room, voxels.real.dtype)
-    ok, first = np.empty(room, np.bool_), np.empty(room, np.int64)
+    channels, count = nodes.shape[2:]
+    planes, line = np.empty((4, channels, count)), np.empty((channels, count))
+    w_k, w_j, w_i = np.empty(4), np.empty(4), np.empty((4, LONGEST))
+    for m in range(LONGEST):
+        _lagrange_weights(m / si, w_i[:, m])
+    room = width + LONGEST + LANES  # the last cell and the last vector may reach beyond
+    at, w, real = np.zeros((channels, room)), np.empty((3, SINC_TAPS)), voxels.real.dtype
+    u = (np.empty(room, real), np.empty(room, real), np.empty(room, real))
+    values, ok, first = np.empty(room, real), np.empty(room, np.bool_), np.empty(room, np.int64)
     for task in range(start, stop):
-        ck, cj = task // supported_cells.shape[1], task % supported_cells.shape[1]
+        ck, cj = task // kinds.shape[1], task % kinds.shape[1]
+        some_exact, square = exact[ck, cj].any(), 0.0
+        of_valid[ck, cj] = 0
+        of_both[ck, cj] = 0
         for k in range(ck * sk, min((ck + 1) * sk, depth)):
-            _lagrange_weights((k - ck * sk) / sk, weights)
-            _blend_planes(nodes, ck, cj, weights, planes)
+            _lagrange_weights((k - ck * sk) / sk, w_k)
+            _blend_planes(nodes, ck, cj, w_k, planes)
             for j in range(cj * sj, min((cj + 1) * sj, height)):
-                _lagrange_weights((j - cj * sj) / sj, weights)
-                _blend_rows(planes, weights, line)
-                _places(line, si, at)
+                _lagrange_weights((j - cj * sj) / sj, w_j)
+                _blend_rows(planes, w_j, line)
+                _places(line, si, w_i, at)
                 _values(flat, shape, taps, at, width, w, u, first, values, ok)
                 if channels == 4:
                     _brighten(at, width, values, ok)
                 if measured.size:
                     _drop_unmeasured(measured, shape, at, width, ok)
-                _store(values, ok, width, limits, array, valid, k, j, 0)
-                for ci in range(count - 3):
-                    kind = supported_cells[ck, cj, ci]
-                    i = ci * si
-                    n = min(si, width - i)
-                    supported[k, j, i : i + n] = kind == EVERYWHERE
-                    if kind == SOMEWHERE:
-                        _store_support(support, at, i, n, supported, k, j, i)
+                if some_exact:
+                    _drop_exact(exact[ck, cj], si, width, ok)
+                if taps == 1 and channels == 3:
+                    _store_nearest(flat, first, ok, width, limits.outside, array, k, j)
+                else:
+                    _store(values, ok, width, limits, array, k, j, 0)
+                valid[k, j] = ok[:width]
+                square = max(square, _farthest(at, ok, width, T_index_result, spacing, k, j))
+                _store_kinds(kinds[ck, cj], support, at, si, supported, k, j)
+                _count(valid[k, j], supported[k, j], si, of_valid[ck, cj], of_both[ck, cj])
+        farthest[ck, cj] = square
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -144,10 +189,10 @@ def resample_voxels(start, stop, places, mapped, voxels, measured, support, limi
     """
     flat, shape, taps = voxels.flat, voxels.shape, voxels.taps
     array, valid, supported = result.array, result.valid, result.supported
-    channels = mapped.shape[1]
-    at, w = np.zeros((channels, LONGEST)), np.empty((3, SINC_TAPS))
-    u, values = np.empty((3, LONGEST), voxels.real.dtype), np.empty(LONGEST, voxels.real.dtype)
-    ok, first = np.empty(LONGEST, np.bool_), np.empty(LONGEST, np.int64)
+    channels, real = mapped.shape[1], voxels.real.dtype
+    at, w = np.zeros((channels, LANES)), np.empty((3, SINC_TAPS))
+    u = (np.empty(LANES, real), np.empty(LANES, real), np.empty(LANES, real))
+    values, ok, first = np.empty(LANES, real), np.empty(LANES, np.bool_), np.empty(LANES, np.int64)
     for p in range(start, stop):
         k, j, i = places[p]
         at[:, 0] = mapped[p]
@@ -156,7 +201,11 @@ def resample_voxels(start, stop, places, mapped, voxels, measured, support, limi
             _brighten(at, 1, values, ok)
         if measured.size:
             _drop_unmeasured(measured, shape, at, 1, ok)
-        _store(values, ok, 1, limits, array, valid, k, j, i)
+        if taps == 1 and channels == 3:
+            array[k, j, i] = flat[first[0]] if ok[0] else limits.outside
+        else:
+            _store(values, ok, 1, limits, array, k, j, i)
+        valid[k, j, i] = ok[0]
         _store_support(support, at, 0, 1, supported, k, j, i)
 
 
@@ -169,84 +218,101 @@ def _lagrange_weights(t, w):  # type: ignore[no-untyped-def]
     w[3] = (t + 1) * t * (t - 1) / 6
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath=_FUSED)
 def _blend_planes(nodes, ck, cj, w, out):  # type: ignore[no-untyped-def]
     """Interpolate the four rows of nodes of a row of cells along k."""
     for b in range(4):
-        for a in range(out.shape[1]):
-            for c in range(out.shape[2]):
-                out[b, a, c] = (
-                    w[0] * nodes[ck, cj + b, a, c]
-                    + w[1] * nodes[ck + 1, cj + b, a, c]
-                    + w[2] * nodes[ck + 2, cj + b, a, c]
-                    + w[3] * nodes[ck + 3, cj + b, a, c]
-                )
+        for c in range(out.shape[1]):
+            v0, v1 = nodes[ck, cj + b, c], nodes[ck + 1, cj + b, c]
+            v2, v3 = nodes[ck + 2, cj + b, c], nodes[ck + 3, cj + b, c]
+            blended = out[b, c]
+            for a in range(out.shape[2]):
+                blended[a] = w[0] * v0[a] + w[1] * v1[a] + w[2] * v2[a] + w[3] * v3[a]
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath=_FUSED)
 def _blend_rows(planes, w, out):  # type: ignore[no-untyped-def]
     """Interpolate along j."""
-    for a in range(out.shape[0]):
-        for c in range(out.shape[1]):
-            out[a, c] = (
-                w[0] * planes[0, a, c]
-                + w[1] * planes[1, a, c]
-                + w[2] * planes[2, a, c]
-                + w[3] * planes[3, a, c]
-            )
+    w0, w1, w2, w3 = w
+    for c in range(out.shape[0]):
+        v0, v1, v2, v3, blended = planes[0, c], planes[1, c], planes[2, c], planes[3, c], out[c]
+        for a in range(out.shape[1]):
+            blended[a] = w0 * v0[a] + w1 * v1[a] + w2 * v2[a] + w3 * v3[a]
 
 
-@njit(cache=True)
-def _places(line, step, at):  # type: ignore[no-untyped-def]
-    """Where a row's voxels are shown: in each cell a cubic polynomial of their number."""
-    scale = 1.0 / step
+@njit(cache=True, fastmath=_FUSED)
+def _places(line, step, w, at):  # type: ignore[no-untyped-def]
+    """Where a row's voxels are shown; ``w`` are the weights of the voxels of a cell."""
     for c in range(at.shape[0]):
-        for cell in range(line.shape[0] - 3):
-            a0, a1, a2, a3 = line[cell, c], line[cell + 1, c], line[cell + 2, c], line[cell + 3, c]
-            p1 = (a2 - 0.5 * a1 - _THIRD * a0 - _SIXTH * a3) * scale
-            p2 = (0.5 * (a0 + a2) - a1) * scale * scale
-            p3 = (_SIXTH * (a3 - a0) + 0.5 * (a1 - a2)) * scale * scale * scale
-            # Of constant length, for vectors; the next cell puts right what is too much.
-            for m in range(LONGEST):
-                at[c, np.uintp(cell * step + m)] = ((p3 * m + p2) * m + p1) * m + a1
+        nodes, row = line[c], at[c]
+        # Numbers of voxels are constants and indices unsigned, for vectors.
+        for cell in range(len(nodes) - 3):
+            a, first = np.uintp(cell), np.uintp(cell * step)
+            v0, v1, v2, v3 = nodes[a], nodes[a + _1], nodes[a + _2], nodes[a + _3]
+            if step == 4:
+                for n in range(4):
+                    m = np.uintp(n)
+                    row[first + m] = w[0, m] * v0 + w[1, m] * v1 + w[2, m] * v2 + w[3, m] * v3
+            else:  # the next cell puts right what is too much
+                for n in range(LONGEST):
+                    m = np.uintp(n)
+                    row[first + m] = w[0, m] * v0 + w[1, m] * v1 + w[2, m] * v2 + w[3, m] * v3
 
 
 @njit(cache=True)
 def _values(flat, shape, taps, at, n, w, u, first, values, ok):  # type: ignore[no-untyped-def]
-    """Interpolate at the places of a cell's voxels; ``ok`` says which lie in the scan."""
+    """Interpolate at the places of a row's voxels; ``ok`` says which lie in the scan."""
     if taps == 1:
+        _prepare(shape, 1, at[0], at[1], at[2], n, u[0], u[1], u[2], first, ok)
         for m in range(n):
-            ok[m] = within(at[0, m], at[1, m], at[2, m], shape)
-            if ok[m]:
-                values[m] = flat[nearest(at[0, m], at[1, m], at[2, m], shape)]
+            values[m] = flat[first[m]]
         return
-    _prepare(shape, taps, at, n, u, first)
+    whole = (n + LANES - 1) // LANES * LANES
+    _prepare(shape, taps, at[0], at[1], at[2], whole, u[0], u[1], u[2], first, ok)
+    if min(shape) >= taps:
+        _inner_values(flat, shape, taps, n, u, first, values, ok)
     for m in range(n):
-        if first[m] >= 0:
+        if not ok[m] and within(at[0, m], at[1, m], at[2, m], shape):
             ok[m] = True
-            values[m] = inner_sum(flat, shape, taps, first[m], u[0, m], u[1, m], u[2, m])
-            continue
-        x, y, z = at[0, m], at[1, m], at[2, m]
-        ok[m] = within(x, y, z, shape)
-        if ok[m]:
-            values[m] = edge_sum(flat, shape, taps, x, y, z, w)
+            values[m] = edge_sum(flat, shape, taps, at[0, m], at[1, m], at[2, m], w)
+
+
+@njit(cache=True, fastmath=_FUSED)
+def _prepare(shape, taps, x, y, z, n, ux, uy, uz, first, ok):  # type: ignore[no-untyped-def]
+    """Find fractions and first voxels; ``ok`` says where all voxels that act exist.
+
+    Elsewhere the first voxel is that of the scan.
+    """
+    # Half a voxel more for the nearest voxel, which exists in the same places.
+    shift, before = (0.5, 0.0) if taps == 1 else (0.0, taps // 2 - 1.0)
+    low = before - shift
+    high_x, high_y, high_z = low + shape[2] - taps + 1, low + shape[1] - taps + 1, low + shape[0] - taps + 1
+    row, plane = float(shape[2]), float(shape[2] * shape[1])
+    back = before * (plane + row + 1.0)
+    for m in range(n):
+        xm, ym, zm = x[m], y[m], z[m]
+        inner = (xm >= low) & (ym >= low) & (zm >= low)
+        inner &= (xm < high_x) & (ym < high_y) & (zm < high_z)
+        xf, yf, zf = np.floor(xm + shift), np.floor(ym + shift), np.floor(zm + shift)
+        ux[m], uy[m], uz[m] = xm - xf, ym - yf, zm - zf
+        # Whole numbers up to 2^53 are exact, and vectors have no products of long integers.
+        first[m] = zf * plane + yf * row + xf - back if inner else 0.0
+        ok[m] = inner
 
 
 @njit(cache=True)
-def _prepare(shape, taps, at, n, u, first):  # type: ignore[no-untyped-def]
-    """Find fractions and first voxels; the latter are -1 where one that acts is missing."""
-    before = taps // 2 - 1
-    row, plane = shape[2], shape[2] * shape[1]
-    low = np.float64(before)
-    high_x, high_y, high_z = shape[2] - taps // 2, shape[1] - taps // 2, shape[0] - taps // 2
+def _inner_values(flat, shape, taps, n, u, first, values, ok):  # type: ignore[no-untyped-def]
+    """Interpolate where all voxels that act exist."""
+    if taps == 2:
+        row, plane = shape[2], shape[2] * shape[1]
+        for m in range(0, n, LANES):
+            linear_lanes(flat, first, u, values, m, row, plane)
+        return
+    half = values.dtype.type(0.5)
     for m in range(n):
-        x, y, z = at[0, m], at[1, m], at[2, m]
-        inner = (x >= low) & (y >= low) & (z >= low)
-        inner &= (x < high_x) & (y < high_y) & (z < high_z)
-        xf, yf, zf = np.floor(x), np.floor(y), np.floor(z)
-        u[0, m], u[1, m], u[2, m] = x - xf - 0.5, y - yf - 0.5, z - zf - 0.5
-        place = (np.int64(zf) - before) * plane + (np.int64(yf) - before) * row
-        first[m] = place + np.int64(xf) - before if inner else -1
+        if ok[m]:
+            ux, uy, uz = u[0][m] - half, u[1][m] - half, u[2][m] - half
+            values[m] = inner_sum(flat, shape, taps, first[m], ux, uy, uz)
 
 
 @njit(cache=True)
@@ -264,18 +330,73 @@ def _drop_unmeasured(measured, shape, at, n, ok):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True)
-def _store(values, ok, n, limits, array, valid, k, j, i):  # type: ignore[no-untyped-def]
-    # Views of the rows: their indices are known not to be negative, which vectors need.
-    row, valid_row = array[k, j, i : i + n], valid[k, j, i : i + n]
+def _drop_exact(exact, step, n, ok):  # type: ignore[no-untyped-def]
+    """Leave out the voxels of a row's cells that are mapped one by one."""
+    for cell in range(len(exact)):
+        if exact[cell]:
+            ok[cell * step : min((cell + 1) * step, n)] = False
+
+
+@njit(cache=True)
+def _store(values, ok, n, limits, array, k, j, i):  # type: ignore[no-untyped-def]
+    # A view of the row: its indices are known not to be negative, which vectors need.
+    row, outside = array[k, j, i : i + n], limits.outside
     if limits.whole:
+        low, high = values.dtype.type(limits.low), values.dtype.type(limits.high)
         for m in range(n):
-            value = min(max(np.rint(values[m]), limits.low), limits.high)
-            row[m] = value if ok[m] else limits.outside
-            valid_row[m] = ok[m]
+            row[m] = min(max(np.rint(values[m]), low), high) if ok[m] else outside
         return
     for m in range(n):
-        row[m] = values[m] if ok[m] else limits.outside
-        valid_row[m] = ok[m]
+        row[m] = values[m] if ok[m] else outside
+
+
+@njit(cache=True)
+def _store_nearest(flat, first, ok, n, outside, array, k, j):  # type: ignore[no-untyped-def]
+    """Copy labels as they are: floats don't hold all of 64 bits."""
+    row = array[k, j]
+    for m in range(n):
+        row[m] = flat[first[m]] if ok[m] else outside
+
+
+@njit(cache=True, fastmath={"contract", "nnan", "nsz"})
+def _farthest(at, ok, n, T, spacing, k, j):  # type: ignore[no-untyped-def]
+    """Square of the longest displacement of a row's valid voxels, mm^2."""
+    x, y, z = at[0], at[1], at[2]
+    x0 = T[0, 1] * j + T[0, 2] * k + T[0, 3]
+    y0 = T[1, 1] * j + T[1, 2] * k + T[1, 3]
+    z0 = T[2, 1] * j + T[2, 2] * k + T[2, 3]
+    x1, y1, z1 = T[0, 0], T[1, 0], T[2, 0]
+    sx, sy, sz = spacing
+    longest = 0.0
+    for i in range(n):
+        dx, dy, dz = sx * (x[i] - x1 * i - x0), sy * (y[i] - y1 * i - y0), sz * (z[i] - z1 * i - z0)
+        square = dx * dx + dy * dy + dz * dz if ok[i] else 0.0  # NaN is never valid
+        longest = max(longest, square)
+    return longest
+
+
+@njit(cache=True)
+def _store_kinds(kinds, support, at, step, supported, k, j):  # type: ignore[no-untyped-def]
+    """Say of a row where it is supported, cell by cell, voxel by voxel where that differs."""
+    width = supported.shape[2]
+    for cell in range(len(kinds)):
+        i = cell * step
+        n = min(step, width - i)
+        supported[k, j, i : i + n] = kinds[cell] == EVERYWHERE
+        if kinds[cell] == SOMEWHERE:
+            _store_support(support, at, i, n, supported, k, j, i)
+
+
+@njit(cache=True)
+def _count(valid, supported, step, of_valid, of_both):  # type: ignore[no-untyped-def]
+    """Add up a row's valid voxels, and those supported too, in each cell."""
+    for cell in range(len(of_valid)):
+        some, full = 0, 0
+        for i in range(cell * step, min((cell + 1) * step, len(valid))):
+            some += valid[i]
+            full += valid[i] & supported[i]
+        of_valid[cell] += some
+        of_both[cell] += full
 
 
 @njit(cache=True)

@@ -20,15 +20,17 @@ from numpy.typing import NDArray
 
 from distcorr.acquisition import Scan
 from distcorr.apply.coarse import CELLS_PER_NODE, CoarseMap, ExactMap, tabulate
-from distcorr.apply.fused import Range, Result, Table, resample_cells, resample_voxels
-from distcorr.apply.guards import require_applicable
-from distcorr.apply.measure import (
-    counts,
-    displacement,
-    longest_displacement_mm,
-    nearest_unsupported_mm,
-    voxels_of_cells,
+from distcorr.apply.fused import (
+    Range,
+    Result,
+    Ruler,
+    Table,
+    Tally,
+    resample_cells,
+    resample_voxels,
 )
+from distcorr.apply.guards import require_applicable
+from distcorr.apply.measure import displacement, nearest_unsupported_mm, voxels_of_cells
 from distcorr.apply.sampling import Interpolation, Voxels, prepare
 from distcorr.apply.support import Support, classify
 from distcorr.apply.threads import share_out
@@ -134,19 +136,22 @@ def apply_correction(
     run = _Run.of(scan, correction, options, grid)
     coarse = tabulate(run.mapping, grid.shape, correction.lattice.spacing.min() / CELLS_PER_NODE)
     result = run.empty_result(grid.shape, scan.volume.array.dtype)
-    run.fill_tabulated(coarse, result)
-    longest_of_exact = run.fill_exact(coarse, result)
-    of_valid, of_both = counts(result, coarse.step)
-    longest = longest_displacement_mm(run.mapping, coarse, result, of_valid)
-    shown = int(of_valid.sum())
-    fraction = int(of_both.sum()) / shown if shown else 0.0
+    tally = Tally(
+        np.zeros(coarse.exact.shape, np.int64),
+        np.zeros(coarse.exact.shape, np.int64),
+        np.zeros(coarse.exact.shape[:2]),
+    )
+    run.fill_tabulated(coarse, result, tally)
+    longest = max(float(np.sqrt(tally.farthest.max())), run.fill_exact(coarse, result, tally))
+    shown = int(tally.valid.sum())
+    fraction = int(tally.both.sum()) / shown if shown else 0.0
     findings = doubts
     if fraction < 1.0:
-        nearest = nearest_unsupported_mm(run.mapping, coarse.step, result, of_valid - of_both)
+        lost = tally.valid > tally.both
+        nearest = nearest_unsupported_mm(run.mapping.T_scanner_result, coarse.step, result, lost)
         findings = (*doubts, _outside_support(fraction, nearest))
     complete = shown == result.valid.size
     volume = Volume(result.array, grid, None if complete else result.valid)
-    longest = max(longest, longest_of_exact)
     return Corrected(volume, result.supported, longest, fraction, findings)
 
 
@@ -158,6 +163,7 @@ class _Run:
     voxels: Voxels
     measured: Mask
     support: Support
+    ruler: Ruler
     limits: Range
 
     @classmethod
@@ -185,6 +191,7 @@ class _Run:
                 T_scanner_index,
                 bool(acquisition.vendor_projector.any()),
             ),
+            Ruler(T_index_scanner @ T_scanner_result, volume.grid.spacing),
             _range_of(volume.array.dtype, options.outside_value),
         )
 
@@ -192,13 +199,14 @@ class _Run:
         array = np.empty(shape, dtype.newbyteorder("="))
         return Result(array, np.empty(shape, np.bool_), np.empty(shape, np.bool_))
 
-    def fill_tabulated(self, coarse: CoarseMap, result: Result) -> None:
-        """Fill the cells in which the table is exact enough."""
+    def fill_tabulated(self, coarse: CoarseMap, result: Result, tally: Tally) -> None:
+        """Fill and tally the cells in which the table is exact enough."""
         if coarse.exact.all():
             return
         kinds = np.empty(coarse.exact.shape, np.uint8)
         classify(self.support, coarse.step, coarse.nodes, result.valid.shape, kinds)
-        table = Table(coarse.step, coarse.nodes, kinds)
+        nodes = np.ascontiguousarray(np.moveaxis(coarse.nodes, -1, 2))
+        table = Table(coarse.step, nodes, coarse.exact, kinds)
         kernel_result = result._replace(array=_as_numbers(result.array))
         share_out(
             lambda start, stop: resample_cells(
@@ -208,14 +216,22 @@ class _Run:
                 self.measured,
                 table,
                 self.support,
+                self.ruler,
                 self.limits,
                 kernel_result,
+                tally,
             ),
             coarse.exact.shape[0] * coarse.exact.shape[1],
         )
 
-    def fill_exact(self, coarse: CoarseMap, result: Result) -> float:
-        """Map the other voxels one by one; returns the longest displacement of a valid one."""
+    def fill_exact(self, coarse: CoarseMap, result: Result, tally: Tally) -> float:
+        """Map the other voxels one by one, and tally them.
+
+        Returns
+        -------
+        float
+            The longest displacement of a valid one, mm.
+        """
         longest = 0.0
         cells = np.argwhere(coarse.exact)
         together = max(1, _VOXELS // int(np.prod(coarse.step)))
@@ -226,7 +242,10 @@ class _Run:
             index = places[:, ::-1].astype(np.float64)
             mapped = self.mapping(index)
             self._resample(places, mapped, kernel_result)
-            valid = result.valid[tuple(places.T)]
+            valid, supported = (mask[tuple(places.T)] for mask in (result.valid, result.supported))
+            cell = tuple((places // np.array(coarse.step)).T)
+            np.add.at(tally.valid, cell, valid)
+            np.add.at(tally.both, cell, valid & supported)
             if valid.any():
                 moved = displacement(self.mapping, index[valid], mapped[valid])
                 longest = max(longest, float(np.linalg.norm(moved, axis=-1).max()))

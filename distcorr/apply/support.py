@@ -19,6 +19,9 @@ Array = NDArray[np.float64]
 NOWHERE, EVERYWHERE, SOMEWHERE = 0, 1, 2
 """Where a cell is supported."""
 
+_BLOCK = 4
+"""Cells along each axis that are decided together if they can be."""
+
 _ROUNDING = 1e-6
 """Margin of a box's least and largest support, for the last digits of float32."""
 
@@ -75,32 +78,59 @@ def _trilinear(c, x, y, z):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def classify(support, step, nodes, shape, kinds):  # type: ignore[no-untyped-def]
-    """Decide for every cell of a coarse map where it is supported; writes ``kinds``."""
+    """Decide for every cell of a coarse map where it is supported; writes ``kinds``.
+
+    Blocks of cells first; one by one only in those that are supported in part.
+    """
     low, high = np.empty(3), np.empty(3)
-    for k in range(kinds.shape[0]):
-        for j in range(kinds.shape[1]):
-            for i in range(kinds.shape[2]):
-                first = (i * step[2], j * step[1], k * step[0])
-                last = (
-                    min(first[0] + step[2], shape[2]) - 1.0,
-                    min(first[1] + step[1], shape[1]) - 1.0,
-                    min(first[2] + step[0], shape[0]) - 1.0,
-                )
-                _box_of_cell(support, first, last, low, high)
-                kind = _over_box(support, low, high)
-                if support.by_shown and kind != NOWHERE:
-                    _box_of_nodes(support, nodes, i, j, k, low, high)
-                    of_shown = _over_box(support, low, high)
-                    if of_shown != EVERYWHERE:
-                        kind = of_shown
-                kinds[k, j, i] = kind
+    depth, height, width = kinds.shape
+    for k in range(0, depth, _BLOCK):
+        for j in range(0, height, _BLOCK):
+            for i in range(0, width, _BLOCK):
+                stop = min(i + _BLOCK, width), min(j + _BLOCK, height), min(k + _BLOCK, depth)
+                kind = _kind(support, step, nodes, shape, (i, j, k), stop, low, high)
+                kinds[k : stop[2], j : stop[1], i : stop[0]] = kind
+                if kind != SOMEWHERE:
+                    continue
+                for c in range(k, stop[2]):
+                    for b in range(j, stop[1]):
+                        for a in range(i, stop[0]):
+                            kinds[c, b, a] = _kind(
+                                support,
+                                step,
+                                nodes,
+                                shape,
+                                (a, b, c),
+                                (a + 1, b + 1, c + 1),
+                                low,
+                                high,
+                            )
 
 
 @njit(cache=True)
-def _box_of_cell(s, first, last, low, high):  # type: ignore[no-untyped-def]
-    """Box in lattice coordinates around the voxels of a cell."""
+def _kind(support, step, nodes, shape, start, stop, low, high):  # type: ignore[no-untyped-def]
+    """Where the cells from ``start`` to before ``stop`` (i, j, k) are supported."""
+    first = (start[0] * step[2], start[1] * step[1], start[2] * step[0])
+    last = (
+        min(stop[0] * step[2], shape[2]) - 1.0,
+        min(stop[1] * step[1], shape[1]) - 1.0,
+        min(stop[2] * step[0], shape[0]) - 1.0,
+    )
+    _box_of_voxels(support, first, last, low, high)
+    kind = _over_box(support, low, high)
+    if support.by_shown and kind != NOWHERE:
+        _box_of_nodes(support, nodes, start, stop, low, high)
+        of_shown = _over_box(support, low, high)
+        if of_shown != EVERYWHERE:
+            return of_shown
+    return kind
+
+
+@njit(cache=True)
+def _box_of_voxels(s, first, last, low, high):  # type: ignore[no-untyped-def]
+    """Box in lattice coordinates around the voxels from ``first`` to ``last``."""
     for a in range(3):
         low[a] = high[a] = s.T_scanner_result[a, 3]
         for b in range(3):
@@ -113,18 +143,18 @@ def _box_of_cell(s, first, last, low, high):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _box_of_nodes(s, nodes, i, j, k, low, high):  # type: ignore[no-untyped-def]
-    """Box in lattice coordinates around the shown places of the 64 nodes around a cell.
+def _box_of_nodes(s, nodes, start, stop, low, high):  # type: ignore[no-untyped-def]
+    """Box in lattice coordinates around the shown places of the nodes around some cells.
 
     They reach a whole cell farther on all sides, so what lies within is in the box.
     """
     T = s.T_scanner_index
     low[:] = np.inf
     high[:] = -np.inf
-    for c in range(4):
-        for b in range(4):
-            for a in range(4):
-                at = nodes[k + c, j + b, i + a]
+    for c in range(start[2], stop[2] + 3):
+        for b in range(start[1], stop[1] + 3):
+            for a in range(start[0], stop[0] + 3):
+                at = nodes[c, b, a]
                 for axis in range(3):
                     u = T[axis, 0] * at[0] + T[axis, 1] * at[1] + T[axis, 2] * at[2] + T[axis, 3]
                     u = (u - s.origin[axis]) / s.spacing[axis]
