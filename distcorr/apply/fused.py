@@ -28,6 +28,13 @@ Mask = NDArray[np.bool_]
 _FUSED = {"contract"}
 """Lets a product and a sum become one instruction."""
 
+_FINITE = {"contract", "nnan", "nsz"}
+"""Lets the largest of many be sought in vectors."""
+
+_LEBESGUE = 1.25**2
+"""Square of the sum of the weights' absolute values, at most: no place between nodes
+is displaced by more than this times the square of the farthest node."""
+
 _1, _2, _3 = np.uintp(1), np.uintp(2), np.uintp(3)
 
 class Table(NamedTuple):
@@ -91,19 +98,20 @@ class Ruler(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What the kernels count.
+    """What is counted of each row of cells, but for the cells marked exact.
 
     Attributes
     ----------
-    valid, both : ndarray of int64, shape (cells along k, j, i)
+    valid, both : ndarray of int64, shape (cells along k, j)
         Voxels that are valid, and those that are supported too.
-    farthest : ndarray, shape (cells along k, j)
-        Square of the longest displacement of a valid voxel, mm^2.
+    square : ndarray, shape (cells along k, j)
+        The largest is the square of the longest displacement of a valid voxel, mm^2.
+        Rows that can't have it are left out.
     """
 
     valid: NDArray[np.int64]
     both: NDArray[np.int64]
-    farthest: Array
+    square: Array
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -130,7 +138,7 @@ def resample_cells(start, stop, voxels, measured, table, support, ruler, limits,
     exact, kinds = table.exact, table.supported
     array, valid, supported = result.array, result.valid, result.supported
     T_index_result, spacing = ruler.T_index_result, ruler.spacing
-    of_valid, of_both, farthest = tally.valid, tally.both, tally.farthest
+    tallied_valid, tallied_both, tallied_square = tally.valid, tally.both, tally.square
     sk, sj, si = table.step
     depth, height, width = array.shape
     channels, count = nodes.shape[2:]
@@ -142,11 +150,10 @@ def resample_cells(start, stop, voxels, measured, table, support, ruler, limits,
     at, w, real = np.zeros((channels, room)), np.empty((3, SINC_TAPS)), voxels.real.dtype
     u = (np.empty(room, real), np.empty(room, real), np.empty(room, real))
     values, ok, first = np.empty(room, real), np.empty(room, np.bool_), np.empty(room, np.int64)
+    square = 0.0
     for task in range(start, stop):
         ck, cj = task // kinds.shape[1], task % kinds.shape[1]
-        some_exact, square = exact[ck, cj].any(), 0.0
-        of_valid[ck, cj] = 0
-        of_both[ck, cj] = 0
+        some_exact, of_valid, of_both = exact[ck, cj].any(), 0, 0
         for k in range(ck * sk, min((ck + 1) * sk, depth)):
             _lagrange_weights((k - ck * sk) / sk, w_k)
             _blend_planes(nodes, ck, cj, w_k, planes)
@@ -165,11 +172,14 @@ def resample_cells(start, stop, voxels, measured, table, support, ruler, limits,
                     _store_nearest(flat, first, ok, width, limits.outside, array, k, j)
                 else:
                     _store(values, ok, width, limits, array, k, j, 0)
-                valid[k, j] = ok[:width]
-                square = max(square, _farthest(at, ok, width, T_index_result, spacing, k, j))
                 _store_kinds(kinds[ck, cj], support, at, si, supported, k, j)
-                _count(valid[k, j], supported[k, j], si, of_valid[ck, cj], of_both[ck, cj])
-        farthest[ck, cj] = square
+                some, full = _store_valid(ok, supported[k, j], valid[k, j])
+                of_valid, of_both = of_valid + some, of_both + full
+                ends = T_index_result, spacing, k, j
+                if some_exact or _LEBESGUE * _farthest_node(line, si, ends) > square:
+                    square = max(square, _farthest(at, ok, width, ends))
+        tallied_valid[ck, cj], tallied_both[ck, cj] = of_valid, of_both
+        tallied_square[ck, cj] = square
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -271,6 +281,8 @@ def _values(flat, shape, taps, at, n, w, u, first, values, ok):  # type: ignore[
     _prepare(shape, taps, at[0], at[1], at[2], whole, u[0], u[1], u[2], first, ok)
     if min(shape) >= taps:
         _inner_values(flat, shape, taps, n, u, first, values, ok)
+    if ok[:n].sum() == n:
+        return
     for m in range(n):
         if not ok[m] and within(at[0, m], at[1, m], at[2, m], shape):
             ok[m] = True
@@ -286,7 +298,8 @@ def _prepare(shape, taps, x, y, z, n, ux, uy, uz, first, ok):  # type: ignore[no
     # Half a voxel more for the nearest voxel, which exists in the same places.
     shift, before = (0.5, 0.0) if taps == 1 else (0.0, taps // 2 - 1.0)
     low = before - shift
-    high_x, high_y, high_z = low + shape[2] - taps + 1, low + shape[1] - taps + 1, low + shape[0] - taps + 1
+    high = low - taps + 1
+    high_x, high_y, high_z = high + shape[2], high + shape[1], high + shape[0]
     row, plane = float(shape[2]), float(shape[2] * shape[1])
     back = before * (plane + row + 1.0)
     for m in range(n):
@@ -358,15 +371,23 @@ def _store_nearest(flat, first, ok, n, outside, array, k, j):  # type: ignore[no
         row[m] = flat[first[m]] if ok[m] else outside
 
 
-@njit(cache=True, fastmath={"contract", "nnan", "nsz"})
-def _farthest(at, ok, n, T, spacing, k, j):  # type: ignore[no-untyped-def]
+@njit(cache=True)
+def _store_valid(ok, supported, valid):  # type: ignore[no-untyped-def]
+    """Write a row; returns the numbers of valid voxels and of those supported too."""
+    some, full = 0, 0
+    for i in range(len(valid)):
+        valid[i] = ok[i]
+        some += ok[i]
+        full += ok[i] & supported[i]
+    return some, full
+
+
+@njit(cache=True, fastmath=_FINITE)
+def _farthest(at, ok, n, ruler):  # type: ignore[no-untyped-def]
     """Square of the longest displacement of a row's valid voxels, mm^2."""
-    x, y, z = at[0], at[1], at[2]
-    x0 = T[0, 1] * j + T[0, 2] * k + T[0, 3]
-    y0 = T[1, 1] * j + T[1, 2] * k + T[1, 3]
-    z0 = T[2, 1] * j + T[2, 2] * k + T[2, 3]
-    x1, y1, z1 = T[0, 0], T[1, 0], T[2, 0]
-    sx, sy, sz = spacing
+    T, (sx, sy, sz), k, j = ruler
+    x, y, z, x1, y1, z1 = at[0], at[1], at[2], T[0, 0], T[1, 0], T[2, 0]
+    x0, y0, z0 = _start_of_row(T, k, j)
     longest = 0.0
     for i in range(n):
         dx, dy, dz = sx * (x[i] - x1 * i - x0), sy * (y[i] - y1 * i - y0), sz * (z[i] - z1 * i - z0)
@@ -375,28 +396,42 @@ def _farthest(at, ok, n, T, spacing, k, j):  # type: ignore[no-untyped-def]
     return longest
 
 
+@njit(cache=True, fastmath=_FINITE)
+def _farthest_node(line, step, ruler):  # type: ignore[no-untyped-def]
+    """Square of the longest displacement at a row's nodes, mm^2."""
+    T, (sx, sy, sz), k, j = ruler
+    x, y, z, x1, y1, z1 = line[0], line[1], line[2], T[0, 0], T[1, 0], T[2, 0]
+    x0, y0, z0 = _start_of_row(T, k, j)
+    longest = 0.0
+    for a in range(len(x)):
+        i = float((a - 1) * step)
+        dx, dy, dz = sx * (x[a] - x1 * i - x0), sy * (y[a] - y1 * i - y0), sz * (z[a] - z1 * i - z0)
+        longest = max(longest, dx * dx + dy * dy + dz * dz)
+    return longest
+
+
+@njit(cache=True, inline="always")
+def _start_of_row(T, k, j):  # type: ignore[no-untyped-def]
+    return (
+        T[0, 1] * j + T[0, 2] * k + T[0, 3],
+        T[1, 1] * j + T[1, 2] * k + T[1, 3],
+        T[2, 1] * j + T[2, 2] * k + T[2, 3],
+    )
+
+
 @njit(cache=True)
 def _store_kinds(kinds, support, at, step, supported, k, j):  # type: ignore[no-untyped-def]
-    """Say of a row where it is supported, cell by cell, voxel by voxel where that differs."""
-    width = supported.shape[2]
-    for cell in range(len(kinds)):
-        i = cell * step
-        n = min(step, width - i)
-        supported[k, j, i : i + n] = kinds[cell] == EVERYWHERE
-        if kinds[cell] == SOMEWHERE:
-            _store_support(support, at, i, n, supported, k, j, i)
-
-
-@njit(cache=True)
-def _count(valid, supported, step, of_valid, of_both):  # type: ignore[no-untyped-def]
-    """Add up a row's valid voxels, and those supported too, in each cell."""
-    for cell in range(len(of_valid)):
-        some, full = 0, 0
-        for i in range(cell * step, min((cell + 1) * step, len(valid))):
-            some += valid[i]
-            full += valid[i] & supported[i]
-        of_valid[cell] += some
-        of_both[cell] += full
+    """Say of a row where it is supported, by runs of cells, voxel by voxel where they differ."""
+    width, start = supported.shape[2], 0
+    for cell in range(1, len(kinds) + 1):
+        if cell < len(kinds) and kinds[cell] == kinds[start]:
+            continue
+        i, end = start * step, min(cell * step, width)
+        if kinds[start] == SOMEWHERE:
+            _store_support(support, at, i, end - i, supported, k, j, i)
+        else:
+            supported[k, j, i:end] = kinds[start] == EVERYWHERE
+        start = cell
 
 
 @njit(cache=True)

@@ -15,7 +15,7 @@ Mask = NDArray[np.bool_]
 
 
 def nearest_unsupported_mm(
-    T_scanner_result: Array, step: tuple[int, int, int], result: Result, lost: Mask
+    T_scanner_result: Array, step: tuple[int, int, int], result: Result, doubtful: Mask
 ) -> float:
     """Least distance from the isocentre to a valid voxel without support.
 
@@ -26,19 +26,19 @@ def nearest_unsupported_mm(
     step : tuple of int
         Voxels of a cell along k, j, i.
     result : Result
-    lost : ndarray of bool, shape (cells along k, j, i)
-        Whether a cell has any such voxel.
+    doubtful : ndarray of bool, shape (cells along k, j, i)
+        Whether a cell may have such voxels.
 
     Returns
     -------
     float
         Millimetres; infinite if there is none.
     """
-    return float(_nearest_lost(T_scanner_result, step, result.valid, result.supported, lost))
+    return float(_nearest_lost(T_scanner_result, step, result.valid, result.supported, doubtful))
 
 
 @njit(cache=True)
-def _nearest_lost(T, step, valid, supported, lost):  # type: ignore[no-untyped-def]
+def _nearest_lost(T, step, valid, supported, doubtful):  # type: ignore[no-untyped-def]
     """Look into those cells only that reach nearer than what has been found."""
     nearest, depth, height, width = np.inf, *valid.shape
     half = (step[2] - 1) / 2, (step[1] - 1) / 2, (step[0] - 1) / 2
@@ -47,10 +47,10 @@ def _nearest_lost(T, step, valid, supported, lost):  # type: ignore[no-untyped-d
         side = abs(T[axis, 0]) * half[0] + abs(T[axis, 1]) * half[1] + abs(T[axis, 2]) * half[2]
         reach += side * side
     reach = np.sqrt(reach)
-    for ck in range(lost.shape[0]):
-        for cj in range(lost.shape[1]):
-            for ci in range(lost.shape[2]):
-                if not lost[ck, cj, ci]:
+    for ck in range(doubtful.shape[0]):
+        for cj in range(doubtful.shape[1]):
+            for ci in range(doubtful.shape[2]):
+                if not doubtful[ck, cj, ci]:
                     continue
                 i, j, k = ci * step[2], cj * step[1], ck * step[0]
                 if _distance(T, i + half[0], j + half[1], k + half[2]) - reach >= nearest:

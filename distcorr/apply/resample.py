@@ -32,7 +32,7 @@ from distcorr.apply.fused import (
 from distcorr.apply.guards import require_applicable
 from distcorr.apply.measure import displacement, nearest_unsupported_mm, voxels_of_cells
 from distcorr.apply.sampling import Interpolation, Voxels, prepare
-from distcorr.apply.support import Support, classify
+from distcorr.apply.support import EVERYWHERE, SOMEWHERE, Support, classify
 from distcorr.apply.threads import share_out
 from distcorr.correction import Correction
 from distcorr.errors import Code, Finding
@@ -136,23 +136,28 @@ def apply_correction(
     run = _Run.of(scan, correction, options, grid)
     coarse = tabulate(run.mapping, grid.shape, correction.lattice.spacing.min() / CELLS_PER_NODE)
     result = run.empty_result(grid.shape, scan.volume.array.dtype)
-    tally = Tally(
-        np.zeros(coarse.exact.shape, np.int64),
-        np.zeros(coarse.exact.shape, np.int64),
-        np.zeros(coarse.exact.shape[:2]),
-    )
-    run.fill_tabulated(coarse, result, tally)
-    longest = max(float(np.sqrt(tally.farthest.max())), run.fill_exact(coarse, result, tally))
-    shown = int(tally.valid.sum())
-    fraction = int(tally.both.sum()) / shown if shown else 0.0
+    kinds = run.kinds(coarse, grid.shape)
+    parts = run.fill_tabulated(coarse, kinds, result), run.fill_exact(coarse, result)
+    shown, both = sum(part.valid for part in parts), sum(part.both for part in parts)
+    longest = max(part.longest_mm for part in parts)
+    fraction = both / shown if shown else 0.0
     findings = doubts
     if fraction < 1.0:
-        lost = tally.valid > tally.both
-        nearest = nearest_unsupported_mm(run.mapping.T_scanner_result, coarse.step, result, lost)
+        T_scanner_result, doubtful = run.mapping.T_scanner_result, kinds != EVERYWHERE
+        nearest = nearest_unsupported_mm(T_scanner_result, coarse.step, result, doubtful)
         findings = (*doubts, _outside_support(fraction, nearest))
     complete = shown == result.valid.size
     volume = Volume(result.array, grid, None if complete else result.valid)
     return Corrected(volume, result.supported, longest, fraction, findings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """Of some voxels: how many are valid, and supported too, and their longest displacement."""
+
+    valid: int
+    both: int
+    longest_mm: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +204,22 @@ class _Run:
         array = np.empty(shape, dtype.newbyteorder("="))
         return Result(array, np.empty(shape, np.bool_), np.empty(shape, np.bool_))
 
-    def fill_tabulated(self, coarse: CoarseMap, result: Result, tally: Tally) -> None:
-        """Fill and tally the cells in which the table is exact enough."""
-        if coarse.exact.all():
-            return
+    def kinds(self, coarse: CoarseMap, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+        """Where each cell is supported; of those to be mapped exactly nothing is known."""
         kinds = np.empty(coarse.exact.shape, np.uint8)
-        classify(self.support, coarse.step, coarse.nodes, result.valid.shape, kinds)
+        if not coarse.exact.all():
+            classify(self.support, coarse.step, coarse.nodes, shape, kinds)
+        kinds[coarse.exact] = SOMEWHERE
+        return kinds
+
+    def fill_tabulated(
+        self, coarse: CoarseMap, kinds: NDArray[np.uint8], result: Result
+    ) -> _Figures:
+        """Fill the cells in which the table is exact enough."""
+        rows = coarse.exact.shape[:2]
+        tally = Tally(np.zeros(rows, np.int64), np.zeros(rows, np.int64), np.zeros(rows))
+        if coarse.exact.all():
+            return _Figures(0, 0, 0.0)
         nodes = np.ascontiguousarray(np.moveaxis(coarse.nodes, -1, 2))
         table = Table(coarse.step, nodes, coarse.exact, kinds)
         kernel_result = result._replace(array=_as_numbers(result.array))
@@ -221,18 +236,14 @@ class _Run:
                 kernel_result,
                 tally,
             ),
-            coarse.exact.shape[0] * coarse.exact.shape[1],
+            rows[0] * rows[1],
         )
+        longest_mm = float(np.sqrt(tally.square.max()))
+        return _Figures(int(tally.valid.sum()), int(tally.both.sum()), longest_mm)
 
-    def fill_exact(self, coarse: CoarseMap, result: Result, tally: Tally) -> float:
-        """Map the other voxels one by one, and tally them.
-
-        Returns
-        -------
-        float
-            The longest displacement of a valid one, mm.
-        """
-        longest = 0.0
+    def fill_exact(self, coarse: CoarseMap, result: Result) -> _Figures:
+        """Map the other voxels one by one."""
+        longest_mm, of_valid, of_both = 0.0, 0, 0
         cells = np.argwhere(coarse.exact)
         together = max(1, _VOXELS // int(np.prod(coarse.step)))
         kernel_result = result._replace(array=_as_numbers(result.array))
@@ -243,13 +254,12 @@ class _Run:
             mapped = self.mapping(index)
             self._resample(places, mapped, kernel_result)
             valid, supported = (mask[tuple(places.T)] for mask in (result.valid, result.supported))
-            cell = tuple((places // np.array(coarse.step)).T)
-            np.add.at(tally.valid, cell, valid)
-            np.add.at(tally.both, cell, valid & supported)
+            of_valid += int(valid.sum())
+            of_both += int((valid & supported).sum())
             if valid.any():
                 moved = displacement(self.mapping, index[valid], mapped[valid])
-                longest = max(longest, float(np.linalg.norm(moved, axis=-1).max()))
-        return longest
+                longest_mm = max(longest_mm, float(np.linalg.norm(moved, axis=-1).max()))
+        return _Figures(of_valid, of_both, longest_mm)
 
     def _resample(self, places: NDArray[np.int64], mapped: Array, result: Result) -> None:
         share_out(
