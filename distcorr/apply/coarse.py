@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from distcorr.acquisition import Acquisition
 from distcorr.apply.threads import share_out
 from distcorr.field import LatticeField
-from distcorr.space import transform_points
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -82,9 +81,10 @@ class ExactMap:
         out = np.empty((len(index), 4 if self.with_brightness else 3))
         for start in range(0, len(index), _POINTS):
             part = slice(start, start + _POINTS)
-            true = transform_points(self.T_scanner_result, index[part])
+            true = np.empty((len(index[part]), 3))
+            _transform(self.T_scanner_result, index[part], true)
             shown = self.acquisition.true_to_shown(self.field, true)
-            out[part, :3] = transform_points(self.T_index_scanner, shown)
+            _transform(self.T_index_scanner, shown, out[part])
             if self.with_brightness:
                 out[part, 3] = self._stretch(true, shown)
         return out
@@ -259,13 +259,24 @@ def _evaluated(mapping: ExactMap, places: list[Array], step: tuple[int, int, int
 @njit(cache=True, nogil=True)
 def _at_centres(start, stop, nodes, cells, found):  # type: ignore[no-untyped-def]
     """Interpolate at the centres of cells (n, 3); writes ``found`` (n, channels)."""
+    w = _AT_CENTRE
     for p in range(start, stop):
         k, j, i = cells[p]
-        for channel in range(found.shape[1]):
-            total = 0.0
-            for a in range(4):
-                for b in range(4):
-                    for c in range(4):
-                        weight = _AT_CENTRE[a] * _AT_CENTRE[b] * _AT_CENTRE[c]
-                        total += weight * nodes[k + a, j + b, i + c, channel]
-            found[p, channel] = total
+        found[p] = 0.0
+        for a in range(4):
+            for b in range(4):
+                v = nodes[k + a, j + b, i : i + 4]
+                weight = w[a] * w[b]
+                for c in range(found.shape[1]):
+                    line = w[0] * v[0, c] + w[1] * v[1, c] + w[2] * v[2, c] + w[3] * v[3, c]
+                    found[p, c] += weight * line
+
+
+@njit(cache=True, nogil=True)
+def _transform(T_a_b, points_b, points_a):  # type: ignore[no-untyped-def]
+    """Do as :func:`distcorr.space.transform_points`, in one pass; writes ``points_a``."""
+    T = T_a_b
+    for p in range(len(points_b)):
+        x, y, z = points_b[p, 0], points_b[p, 1], points_b[p, 2]
+        for a in range(3):
+            points_a[p, a] = T[a, 0] * x + T[a, 1] * y + T[a, 2] * z + T[a, 3]
