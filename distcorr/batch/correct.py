@@ -254,7 +254,7 @@ def _write_beside(
     supported = corrected.supported
     if corrected.volume.valid is not None:
         supported = supported & corrected.volume.valid
-    mask = Volume(supported.astype(np.uint8), corrected.volume.grid)
+    mask = Volume(supported.view(np.uint8), corrected.volume.grid)
     text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_volume(mask, files.supported, overwrite=destination.overwrite)
     with whole_output(files.record, overwrite=destination.overwrite) as temporary:
