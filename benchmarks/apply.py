@@ -33,7 +33,7 @@ from distcorr.facts import AcquisitionFacts, Fact, Scanner, VendorState
 from distcorr.field import Lattice
 from distcorr.phantom.fields import default_field
 from distcorr.space import Grid, PatientPosition, Volume
-from distcorr.transforms import bspline_transform
+from distcorr.transforms import ScanMap, bspline_transform
 
 SPACING_MM = (0.92, 0.92, 0.9)
 GREY_LEVELS = 1000
@@ -111,7 +111,7 @@ class Clock:
 def contestants(scan: Scan, correction: Correction) -> dict[str, Clock]:
     """Everything that is timed, by its name in the table."""
     image = itk_image(scan.volume)
-    transform, _ = bspline_transform(correction, scan.acquisition, scan.volume.grid)
+    transform, _ = bspline_transform(ScanMap(correction, scan.acquisition), scan.volume.grid)
     clocks = {
         "copy": Clock(scan.volume.array.copy),
         "SimpleITK identity, linear": Clock(
@@ -135,7 +135,7 @@ def differences(scan: Scan, correction: Correction, slices: int) -> dict[Interpo
     volume = Volume(scan.volume.array.astype(np.float32), scan.volume.grid)
     like = _middle(volume.grid, slices)
     reference = itk_image(Volume(np.zeros(like.shape, np.float32), like))
-    transform, _ = bspline_transform(correction, scan.acquisition, like)
+    transform, _ = bspline_transform(ScanMap(correction, scan.acquisition), like)
     found = {}
     for interpolation, kind in ITK.items():
         ours = apply_correction(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813 - the name it has everywhere
 
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import Fact
@@ -65,6 +64,8 @@ def read_volume(path: Path) -> Volume:
         ``not-found``, ``unreadable``, ``bad-format`` for other dimensions or
         several components, ``geometry-invalid``.
     """
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
     path = Path(path)
     suffix_of(path)
     if not path.is_file():
@@ -101,6 +102,8 @@ def corrected_by(path: Path) -> Fact[str]:
         The correction's identifier; unknown if the file bears no mark or can't be
         read, of which :func:`read_volume` tells the reason.
     """
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
     reader: Any = sitk.ImageFileReader()  # type: ignore[no-untyped-call]
     try:
         reader.SetFileName(str(path))
@@ -135,6 +138,8 @@ def write_volume(
     DistcorrError
         ``output-exists``, ``output-unwritable``, ``bad-format``.
     """
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
     path = Path(path)
     suffix_of(path)
     with whole_output(path, overwrite=overwrite) as temporary:
@@ -162,6 +167,8 @@ def from_sitk(image: Any) -> Volume:
     DistcorrError
         ``geometry-invalid`` if its grid is not right-angled.
     """
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
     array = sitk.GetArrayFromImage(image)
     direction = np.array(image.GetDirection()).reshape(3, 3)
     origin, spacing = np.array(image.GetOrigin()), np.array(image.GetSpacing())
@@ -174,6 +181,8 @@ def from_sitk(image: Any) -> Volume:
 
 def to_sitk(volume: Volume) -> Any:
     """Hand a volume over as a SimpleITK image."""
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
     array = volume.array
     if array.dtype == np.bool_:
         array = array.astype(np.uint8)

@@ -37,6 +37,7 @@ is displaced by more than this times the square of the farthest node."""
 
 _1, _2, _3 = np.uintp(1), np.uintp(2), np.uintp(3)
 
+
 class Table(NamedTuple):
     """A coarse map as the kernels take it; see :class:`distcorr.apply.coarse.CoarseMap`.
 

@@ -81,9 +81,7 @@ def linear_lanes(  # type: ignore[no-untyped-def]
             return place if place.type == start.type else builder.sext(place, start.type)
 
         at = load(signature.args[1], arguments[1])
-        places = [
-            wide(builder.extract_element(at, ir.Constant(lane, one))) for one in range(LANES)
-        ]
+        places = [wide(builder.extract_element(at, ir.Constant(lane, one))) for one in range(LANES)]
         fraction_type = signature.args[2].dtype
         along_i, along_j, along_k = (
             load(fraction_type, builder.extract_value(arguments[2], axis)) for axis in range(3)

@@ -27,7 +27,6 @@ from distcorr.phantom.cohort import CohortSettings, simulate_cohort
 from distcorr.phantom.fields import FieldName
 from distcorr.phantom.pairs import PairSettings
 from distcorr.phantom.settings import ScanSettings
-from distcorr.report.before_after import Side, write_before_after
 from distcorr.space import Volume
 from distcorr.space.roundness import ellipsoid_of_surface
 
@@ -57,6 +56,9 @@ def demo(
         manifest = simulate_cohort(_settings(seed), directory, progress=progress)
     say("2/4 learning the scanner from the two reference subjects")
     cohort = read_cohort(manifest)
+    # It draws, for which much is imported.
+    from distcorr.report.before_after import Side, write_before_after
+
     material = load_material(cohort)
     file, page = directory / "scanner.distcorr", directory / "scanner.distcorr.html"
     correction = learn_and_write(material, FitSettings(), file, page, overwrite=False, quiet=quiet)

@@ -15,7 +15,6 @@ from distcorr.correction import Correction
 from distcorr.errors import in_order_of_harm
 from distcorr.learn import FitSettings
 from distcorr.outputs import refuse_existing
-from distcorr.report import make_pictures, write_report
 
 DEFAULTS = FitSettings()
 DegreeOption = Annotated[
@@ -71,6 +70,8 @@ def learn_and_write(
     quiet: bool,
 ) -> Correction:
     """Fit, and write the correction and its report."""
+    from distcorr.report import make_pictures, write_report  # it draws, for which much is imported
+
     with share_progress("learning", quiet=quiet) as progress:
         result = learn_from(material, settings, progress)
     tell(result.findings, "points")

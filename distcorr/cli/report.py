@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,9 @@ from distcorr.cli.statements import OverwriteOption
 from distcorr.correction import Correction
 from distcorr.errors import Code, DistcorrError
 from distcorr.outputs import refuse_existing
-from distcorr.report import ReferencePictures, make_pictures, write_report
+
+if TYPE_CHECKING:
+    from distcorr.report import ReferencePictures
 
 
 def report(
@@ -25,6 +27,8 @@ def report(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Write a page that shows what was learned, how good it is and where it holds."""
+    from distcorr.report import write_report  # it draws, for which much is imported
+
     if out.suffix.lower() not in (".html", ".htm"):
         raise DistcorrError(
             Code.BAD_FORMAT, f"{out.name} is no name of a page", "", "end it in .html"
@@ -38,6 +42,8 @@ def report(
 
 def _pictures(correction: Correction, references: list[LoadedReference]) -> list[ReferencePictures]:
     """Make pictures of the references that the correction was learned from."""
+    from distcorr.report import make_pictures
+
     known = {source.sha256 for source in correction.provenance.inputs}
     pictures = []
     for reference in references:

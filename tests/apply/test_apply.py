@@ -22,7 +22,7 @@ from distcorr.errors import Code, DistcorrError, Severity
 from distcorr.facts import AcquisitionFacts, Fact, Scanner, VendorState
 from distcorr.field import HarmonicField
 from distcorr.space import Grid, PatientPosition, Volume, transform_points
-from distcorr.transforms import bspline_transform, displacement_field
+from distcorr.transforms import ScanMap, bspline_transform, displacement_field
 from tests.apply.examples import (
     coronal_grid,
     facts,
@@ -240,7 +240,7 @@ def test_small_voxels_are_mapped_from_a_table_and_agree_with_simpleitk(
     array = np.random.default_rng(2).integers(0, 1001, grid.shape).astype(np.float32)
     scan = scan_of(array, grid, facts(state, PatientPosition.HFP))
     done = apply_correction(scan, CORRECTION, ApplyOptions(interpolation))
-    transform, findings = bspline_transform(CORRECTION, scan.acquisition, grid)
+    transform, findings = bspline_transform(ScanMap(CORRECTION, scan.acquisition), grid)
     assert state is VendorState.DIS2D or findings == ()
     expected = itk_resampled(array, grid, grid, transform, interpolation, 0.0)
     valid = done.volume.valid if done.volume.valid is not None else np.ones(grid.shape, bool)
