@@ -76,9 +76,9 @@ def prepare(array: NDArray[Any], interpolation: Interpolation) -> Voxels:
     -------
     Voxels
     """
-    narrow = array.dtype.itemsize <= 2 or array.dtype == np.float32
-    real = np.float32 if narrow else np.float64
     values = native(array)
+    narrow = values.dtype.itemsize <= 2 or values.dtype == np.float32
+    real = np.float32 if narrow else np.float64
     if interpolation is Interpolation.BSPLINE:
         values = spline_coefficients(values, real)
     return Voxels(values.reshape(-1), values.shape, interpolation.taps, np.empty(0, real))
