@@ -141,7 +141,7 @@ def differences(scan: Scan, correction: Correction, slices: int) -> dict[Interpo
         ours = apply_correction(
             Scan(volume, scan.facts), correction, ApplyOptions(interpolation), like
         ).volume
-        theirs = sitk.GetArrayViewFromImage(
+        theirs = sitk.GetArrayFromImage(
             sitk.Resample(itk_image(volume), reference, transform, kind)
         )
         inner = _inner(ours)
