@@ -40,7 +40,8 @@ def nearest_unsupported_mm(
 @njit(cache=True)
 def _nearest_lost(T, step, valid, supported, doubtful):  # type: ignore[no-untyped-def]
     """Look into those cells only that reach nearer than what has been found."""
-    nearest, depth, height, width = np.inf, *valid.shape
+    nearest = np.inf
+    depth, height, width = valid.shape
     half = (step[2] - 1) / 2, (step[1] - 1) / 2, (step[0] - 1) / 2
     reach = 0.0
     for axis in range(3):

@@ -118,7 +118,7 @@ def _inner_values(flat, shape, taps, n, u, first, values, ok):  # type: ignore[n
     if taps == 2:
         row, plane = shape[2], shape[2] * shape[1]
         for m in range(0, n, LANES):
-            linear_lanes(flat, first, u, values, m, row, plane)
+            linear_lanes(flat, first, u, values, m, row, plane)  # type: ignore[call-arg]
         return
     half = values.dtype.type(0.5)
     for m in range(n):
