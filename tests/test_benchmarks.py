@@ -144,3 +144,18 @@ def test_every_format_is_measured_in_both_directions_for_both_states(bench, tmp_
     assert not replace(rows[0], voxel_mm=2.0, random_mm=0.02).met
     assert not replace(rows[0], centres_mm=0.02).met
     assert all(f"{row.random_mm:.5f}" in row.text() for row in rows)
+
+
+def test_applying_is_measured_from_folder_to_folder(bench, tmp_path):
+    folders = bench("apply_folders")
+    folders.write_example((24, 20, 8), tmp_path)
+    used = folders.run(tmp_path, "dicom", "linear", 1)
+    assert len(list((tmp_path / "out" / "scan_corrected").glob("*.dcm"))) == 8
+    assert used.seconds > 0
+    assert used.peak_bytes > 1e7
+    time_line, memory_line = folders.verdict(replace(used, seconds=9.9, peak_bytes=1000), 100)
+    assert "met" in time_line
+    assert "2.50 volumes" in memory_line
+    assert "met" in memory_line
+    assert "MISSED" in folders.verdict(replace(used, seconds=10.1), 10**9)[0]
+    assert "MISSED" in folders.verdict(used, 1000)[1]
