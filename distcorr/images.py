@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813 - the name it has everywhere
 
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import Fact
@@ -119,6 +118,8 @@ def corrected_by(path: Path) -> Fact[str]:
         The correction's identifier; unknown if the file bears no mark or can't be
         read, of which :func:`read_volume` tells the reason.
     """
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
     reader: Any = sitk.ImageFileReader()  # type: ignore[no-untyped-call]
     try:
         reader.SetFileName(str(path))
@@ -153,6 +154,8 @@ def write_volume(
     DistcorrError
         ``output-exists``, ``disk-full``, ``output-unwritable``, ``bad-format``.
     """
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
     path = Path(path)
     suffix_of(path)
     with whole_output(path, overwrite=overwrite) as temporary:
@@ -212,6 +215,8 @@ def from_sitk(image: Any) -> Volume:
     DistcorrError
         ``geometry-invalid`` if its grid is not right-angled.
     """
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
     array = sitk.GetArrayFromImage(image)
     direction = np.array(image.GetDirection()).reshape(3, 3)
     origin, spacing = np.array(image.GetOrigin()), np.array(image.GetSpacing())
@@ -224,6 +229,8 @@ def from_sitk(image: Any) -> Volume:
 
 def to_sitk(volume: Volume) -> Any:
     """Hand a volume over as a SimpleITK image."""
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
     array = volume.array
     if array.dtype == np.bool_:
         array = array.astype(np.uint8)

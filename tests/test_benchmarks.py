@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from distcorr.errors import Code
+from distcorr.facts import VendorState
 from distcorr.phantom.fields import default_field
 from distcorr.phantom.pairs import (
     AnatomyKind,
@@ -125,6 +126,18 @@ def test_phases_are_timed_once_each(bench):
     assert all(wall >= 0 and cpu >= 0 for _, wall, cpu in durations)
 
 
+def test_applying_is_timed_against_simpleitk(bench):
+    apply = bench("apply")
+    scan, correction = apply.example_scan((40, 36, 20), VendorState.ND), apply.example_correction()
+    for worst in apply.differences(scan, correction, slices=20).values():
+        assert worst < 1.0
+    clocks = apply.contestants(scan, correction)
+    for clock in clocks.values():
+        clock.round()
+    lines = apply.table(clocks, scan.volume.array.size)
+    assert sum("target" in line for line in lines) == 3
+
+
 def test_every_format_is_measured_in_both_directions_for_both_states(bench, tmp_path):
     transforms = bench("transforms")
     rows = list(transforms.rows(10.0, (100.0, 120.0, 80.0), tmp_path))
@@ -176,3 +189,18 @@ def test_a_pool_is_judged_by_its_rate_per_core(bench):
     alone, fast, slow = (batch.Speed(wall, 1.0, 10.0) for wall in (1.0, 1.17, 1.19))
     lines = batch.verdicts({batch.Way.ALONE: alone, batch.Way.POOL: fast, batch.Way.CLUSTER: slow})
     assert [line.split()[-1] for line in lines[2:]] == ["met", "MISSED"]
+
+
+def test_applying_is_measured_from_folder_to_folder(bench, tmp_path):
+    folders = bench("apply_folders")
+    folders.write_example((24, 20, 8), tmp_path)
+    used = folders.run(tmp_path, "dicom", "linear", 1)
+    assert len(list((tmp_path / "out" / "scan_corrected").glob("*.dcm"))) == 8
+    assert used.seconds > 0
+    assert used.peak_bytes > 1e7
+    time_line, memory_line = folders.verdict(replace(used, seconds=9.9, peak_bytes=1000), 100)
+    assert "met" in time_line
+    assert "2.50 volumes" in memory_line
+    assert "met" in memory_line
+    assert "MISSED" in folders.verdict(replace(used, seconds=10.1), 10**9)[0]
+    assert "MISSED" in folders.verdict(used, 1000)[1]

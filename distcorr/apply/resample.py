@@ -18,16 +18,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distcorr.acquisition import Acquisition, Scan
+from distcorr.acquisition import Scan
+from distcorr.apply.coarse import CELLS_PER_NODE, CoarseMap, ExactMap, tabulate
+from distcorr.apply.fused import (
+    Range,
+    Result,
+    Ruler,
+    Table,
+    Tally,
+    resample_cells,
+    resample_voxels,
+)
 from distcorr.apply.guards import require_applicable
-from distcorr.apply.sampling import Interpolation, Sampler
+from distcorr.apply.measure import displacement, nearest_unsupported_mm, voxels_of_cells
+from distcorr.apply.sampling import Interpolation, Voxels, prepare
+from distcorr.apply.support import EVERYWHERE, SOMEWHERE, Support, classify
+from distcorr.apply.threads import share_out
 from distcorr.correction import Correction
-from distcorr.correction.blocks import blocks, points_of_block
 from distcorr.errors import Code, Finding
-from distcorr.space import Grid, Volume, transform_points
+from distcorr.space import Grid, Volume
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+_VOXELS = 1 << 17
+"""Voxels mapped one by one that are held together: with their places some 20 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,102 +132,166 @@ def apply_correction(
         As :func:`distcorr.apply.require_applicable`.
     """
     doubts = require_applicable(scan, correction, options.force_reason)
-    acquisition = scan.acquisition
     grid = like or scan.volume.grid
-    worker = _Worker(scan, correction, acquisition, grid, options)
-    for block in blocks(grid):
-        worker.work(block)
-    return worker.result(doubts)
+    run = _Run.of(scan, correction, options, grid)
+    coarse = tabulate(run.mapping, grid.shape, correction.lattice.spacing.min() / CELLS_PER_NODE)
+    result = run.empty_result(grid.shape, scan.volume.array.dtype)
+    kinds = run.kinds(coarse, grid.shape)
+    parts = run.fill_tabulated(coarse, kinds, result), run.fill_exact(coarse, result)
+    shown, both = sum(part.valid for part in parts), sum(part.both for part in parts)
+    longest = max(part.longest_mm for part in parts)
+    fraction = both / shown if shown else 0.0
+    findings = doubts
+    if fraction < 1.0:
+        T_scanner_result, doubtful = run.mapping.T_scanner_result, kinds != EVERYWHERE
+        nearest = nearest_unsupported_mm(T_scanner_result, coarse.step, result, doubtful)
+        findings = (*doubts, _outside_support(fraction, nearest))
+    complete = shown == result.valid.size
+    volume = Volume(result.array, grid, None if complete else result.valid)
+    return Corrected(volume, result.supported, longest, fraction, findings)
 
 
-class _Worker:
-    """The arrays that the blocks of one run fill."""
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """Of some voxels: how many are valid, and supported too, and their longest displacement."""
 
-    def __init__(
-        self,
-        scan: Scan,
-        correction: Correction,
-        acquisition: Acquisition,
-        grid: Grid,
-        options: ApplyOptions,
-    ) -> None:
-        volume = scan.volume
-        self.correction, self.acquisition = correction, acquisition
-        self.grid, self.options = grid, options
+    valid: int
+    both: int
+    longest_mm: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What the kernels need of a scan, a correction and options."""
+
+    mapping: ExactMap
+    voxels: Voxels
+    measured: Mask
+    support: Support
+    ruler: Ruler
+    limits: Range
+
+    @classmethod
+    def of(cls, scan: Scan, correction: Correction, options: ApplyOptions, grid: Grid) -> _Run:
+        acquisition, volume, lattice = scan.acquisition, scan.volume, correction.lattice
+        T_scanner_result = acquisition.T_scanner_patient @ grid.T_lps_index
+        T_scanner_index = acquisition.T_scanner_patient @ volume.grid.T_lps_index
+        T_index_scanner = volume.grid.T_index_lps @ np.linalg.inv(acquisition.T_scanner_patient)
         values, valid = _finite(volume)
-        self.sampler = Sampler(values, options.interpolation)
-        self.validity = None if valid is None else Sampler(valid, Interpolation.NEAREST)
-        self.T_index_scanner = volume.grid.T_index_lps @ np.linalg.inv(
-            acquisition.T_scanner_patient
+        return cls(
+            ExactMap(
+                acquisition,
+                correction.field,
+                T_scanner_result,
+                T_index_scanner,
+                options.correct_intensity,
+            ),
+            prepare(values, options.interpolation),
+            np.empty(0, np.bool_) if valid is None else np.ascontiguousarray(valid).reshape(-1),
+            Support(
+                lattice.origin,
+                lattice.spacing,
+                correction.support,
+                T_scanner_result,
+                T_scanner_index,
+                bool(acquisition.vendor_projector.any()),
+            ),
+            Ruler(T_index_scanner @ T_scanner_result, volume.grid.spacing),
+            _range_of(volume.array.dtype, options.outside_value),
         )
-        outside = _as_type(np.array([options.outside_value]), volume.array.dtype)[0]
-        self.array = np.full(grid.shape, outside, dtype=volume.array.dtype)
-        self.valid = np.zeros(grid.shape, dtype=np.bool_)
-        self.supported = np.zeros(grid.shape, dtype=np.bool_)
-        self.largest = 0.0
-        self.nearest_unsupported = np.inf
 
-    def work(self, block: slice) -> None:
-        """Fill one block of voxels."""
-        field, acquisition = self.correction.field, self.acquisition
-        true = points_of_block(acquisition.T_scanner_patient, self.grid, block)
-        shown = acquisition.true_to_shown(field, true)
-        supported = self._supported(true, shown)
-        index = transform_points(self.T_index_scanner, shown)
-        values, valid = self.sampler(index)
-        if self.validity is not None:
-            valid &= self.validity(index)[0] > 0
-        if self.options.correct_intensity:
-            factor, unfolded = self._brightness(true, shown, valid)
-            values *= factor
-            valid &= unfolded
-        self.array.reshape(-1)[block][valid] = _as_type(values[valid], self.array.dtype)
-        self.valid.reshape(-1)[block] = valid
-        self.supported.reshape(-1)[block] = supported
-        self._measure(true, shown, valid, supported)
+    def empty_result(self, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> Result:
+        array = np.empty(shape, dtype.newbyteorder("="))
+        return Result(array, np.empty(shape, np.bool_), np.empty(shape, np.bool_))
 
-    def _supported(self, true: Array, shown: Array) -> Mask:
-        """Supported where every displacement that the map uses is, and the map exists."""
-        supported = self.correction.supported(true) & np.isfinite(shown).all(axis=-1)
-        if self.acquisition.vendor_projector.any():
-            supported &= self.correction.supported(shown)
-        return supported
+    def kinds(self, coarse: CoarseMap, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+        """Where each cell is supported; of those to be mapped exactly nothing is known."""
+        kinds = np.empty(coarse.exact.shape, np.uint8)
+        if not coarse.exact.all():
+            classify(self.support, coarse.step, coarse.nodes, shape, kinds)
+        kinds[coarse.exact] = SOMEWHERE
+        return kinds
 
-    def _brightness(self, true: Array, shown: Array, valid: Mask) -> tuple[Array, Mask]:
-        """det(ds/dr), 1 where nothing is shown, and whether it is positive."""
-        factor = np.ones(len(true))
-        jacobian = self.acquisition.jacobian(self.correction.field, true[valid], shown[valid])
-        factor[valid] = np.linalg.det(jacobian)
-        return factor, factor > 0
+    def fill_tabulated(
+        self, coarse: CoarseMap, kinds: NDArray[np.uint8], result: Result
+    ) -> _Figures:
+        """Fill the cells in which the table is exact enough."""
+        rows = coarse.exact.shape[:2]
+        tally = Tally(np.zeros(rows, np.int64), np.zeros(rows, np.int64), np.zeros(rows))
+        if coarse.exact.all():
+            return _Figures(0, 0, 0.0)
+        nodes = np.ascontiguousarray(np.moveaxis(coarse.nodes, -1, 2))
+        table = Table(coarse.step, nodes, coarse.exact, kinds)
+        kernel_result = result._replace(array=_as_numbers(result.array))
+        share_out(
+            lambda start, stop: resample_cells(
+                start,
+                stop,
+                self.voxels,
+                self.measured,
+                table,
+                self.support,
+                self.ruler,
+                self.limits,
+                kernel_result,
+                tally,
+            ),
+            rows[0] * rows[1],
+        )
+        longest_mm = float(np.sqrt(tally.square.max()))
+        return _Figures(int(tally.valid.sum()), int(tally.both.sum()), longest_mm)
 
-    def _measure(self, true: Array, shown: Array, valid: Mask, supported: Mask) -> None:
-        if valid.any():
-            moved = np.linalg.norm(shown[valid] - true[valid], axis=-1)
-            self.largest = max(self.largest, float(moved.max()))
-        lost = valid & ~supported
-        if lost.any():
-            radius = float(np.linalg.norm(true[lost], axis=-1).min())
-            self.nearest_unsupported = min(self.nearest_unsupported, radius)
+    def fill_exact(self, coarse: CoarseMap, result: Result) -> _Figures:
+        """Map the other voxels one by one."""
+        longest_mm, of_valid, of_both = 0.0, 0, 0
+        cells = np.argwhere(coarse.exact)
+        together = max(1, _VOXELS // int(np.prod(coarse.step)))
+        kernel_result = result._replace(array=_as_numbers(result.array))
+        for start in range(0, len(cells), together):
+            some = cells[start : start + together]
+            places = voxels_of_cells(some, coarse.step, result.valid.shape)
+            index = places[:, ::-1].astype(np.float64)
+            mapped = self.mapping(index)
+            self._resample(places, mapped, kernel_result)
+            valid, supported = (mask[tuple(places.T)] for mask in (result.valid, result.supported))
+            of_valid += int(valid.sum())
+            of_both += int((valid & supported).sum())
+            if valid.any():
+                moved = displacement(self.mapping, index[valid], mapped[valid])
+                longest_mm = max(longest_mm, float(np.linalg.norm(moved, axis=-1).max()))
+        return _Figures(of_valid, of_both, longest_mm)
 
-    def result(self, doubts: tuple[Finding, ...]) -> Corrected:
-        """Gather what the blocks found."""
-        shown = int(self.valid.sum())
-        fraction = float((self.supported & self.valid).sum() / shown) if shown else 0.0
-        findings = doubts
-        if fraction < 1.0:
-            where = (
-                f"nearest at {self.nearest_unsupported:.0f} mm from the isocentre"
-                if shown
-                else "no voxel of the scan lies on the grid of the result"
-            )
-            what = f"{1 - fraction:.1%} of the image is outside of the correction's support"
-            findings = (*doubts, Finding(Code.OUTSIDE_SUPPORT, what, where))
-        volume = Volume(self.array, self.grid, None if self.valid.all() else self.valid)
-        return Corrected(volume, self.supported, self.largest, fraction, findings)
+    def _resample(self, places: NDArray[np.int64], mapped: Array, result: Result) -> None:
+        share_out(
+            lambda start, stop: resample_voxels(
+                start,
+                stop,
+                places,
+                mapped,
+                self.voxels,
+                self.measured,
+                self.support,
+                self.limits,
+                result,
+            ),
+            len(places),
+        )
+
+
+def _outside_support(fraction: float, nearest_mm: float) -> Finding:
+    where = (
+        f"nearest at {nearest_mm:.0f} mm from the isocentre"
+        if np.isfinite(nearest_mm)
+        else "no voxel of the scan lies on the grid of the result"
+    )
+    what = f"{1 - fraction:.1%} of the image is outside of the correction's support"
+    return Finding(Code.OUTSIDE_SUPPORT, what, where)
 
 
 def _finite(volume: Volume) -> tuple[NDArray[Any], Mask | None]:
     """Take NaN and infinity for missing: the spline's prefilter would spread them."""
+    if volume.array.dtype.kind != "f":
+        return volume.array, volume.valid
     finite = np.isfinite(volume.array)
     if finite.all():
         return volume.array, volume.valid
@@ -220,15 +299,21 @@ def _finite(volume: Volume) -> tuple[NDArray[Any], Mask | None]:
     return np.where(finite, volume.array, np.zeros(1, volume.array.dtype)), valid
 
 
-def _as_type(values: Array, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Convert to the scan's type: whole numbers are rounded and clipped to its range."""
+def _as_numbers(array: NDArray[Any]) -> NDArray[Any]:
+    """Let the kernels write truth values as 0 and 1."""
+    return array.view(np.uint8) if array.dtype == np.bool_ else array
+
+
+def _range_of(dtype: np.dtype[Any], outside_value: float) -> Range:
+    """Whole numbers are rounded and clipped to the range of their type."""
     if dtype == np.bool_:
-        return values >= 0.5
-    if not np.issubdtype(dtype, np.integer):
-        return values.astype(dtype)
+        return Range(np.uint8(outside_value >= 0.5), 0.0, 1.0, True)
+    if dtype.kind == "f":
+        return Range(dtype.type(outside_value), -np.inf, np.inf, False)
     limits = np.iinfo(dtype)
     # float(max) of 64-bit types rounds up beyond the range; the float below it doesn't.
-    top = float(limits.max)
-    if int(top) > limits.max:
-        top = np.nextafter(top, 0.0)
-    return np.clip(np.rint(values), float(limits.min), top).astype(dtype)
+    high = float(limits.max)
+    if int(high) > limits.max:
+        high = float(np.nextafter(high, 0.0))
+    outside = np.clip(np.rint(outside_value), float(limits.min), high)
+    return Range(dtype.type(outside), float(limits.min), high, True)

@@ -116,9 +116,7 @@ def correct(job: Job, recipe: Recipe, destination: Destination) -> Outcome:
     stored = StoredRecord.read(record)
     if stored is not None and stored.key == key and stored.intact(destination.directory):
         return _outcome(destination, record, stored, (), (), done_before=True)
-    drawn = [
-        path.name for one in job.attachments for path in (one.output(Path()), one.record(Path()))
-    ]
+    drawn = [name for one in job.attachments for name in one.outputs]
     paths = [destination.directory / name for name in (*made, *drawn, record.name)]
     _refuse_existing(paths, stored, key, overwrite=destination.overwrite)
     loaded = _load(job)

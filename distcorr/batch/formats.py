@@ -123,7 +123,7 @@ def _supported(corrected: Corrected) -> Volume:
     supported = corrected.supported
     if corrected.volume.valid is not None:
         supported = supported & corrected.volume.valid
-    return Volume(supported.astype(np.uint8), corrected.volume.grid)
+    return Volume(supported.view(np.uint8), corrected.volume.grid)
 
 
 WRITERS: dict[ImageFormat, Writer] = {

@@ -267,7 +267,7 @@ def content_sha256(volume: Volume) -> str:
     array = np.ascontiguousarray(volume.array)
     array = array.astype(array.dtype.newbyteorder("<"), copy=False)
     digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
-    digest.update(array.tobytes())
+    digest.update(array.data)
     for part in (volume.grid.origin_lps, volume.grid.spacing, volume.grid.direction):
         digest.update(np.ascontiguousarray(part, dtype="<f8").tobytes())
     return digest.hexdigest()

@@ -30,7 +30,6 @@ from distcorr.phantom.cohort import CohortSettings, simulate_cohort
 from distcorr.phantom.fields import FieldName
 from distcorr.phantom.pairs import PairSettings
 from distcorr.phantom.settings import ScanSettings
-from distcorr.report.before_after import Side, write_before_after
 from distcorr.roundness import Roundness, Surface, measure_roundness
 from distcorr.space import Volume
 
@@ -62,6 +61,9 @@ def demo(
     _name_heads(manifest)
     say("2/4 learning the scanner from the two reference subjects")
     cohort = read_cohort(manifest)
+    # It draws, for which much is imported.
+    from distcorr.report.before_after import Side, write_before_after
+
     material = load_material(cohort)
     file, page = directory / "scanner.distcorr", directory / "scanner.distcorr.html"
     target = Target(file, page)

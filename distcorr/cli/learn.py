@@ -20,7 +20,6 @@ from distcorr.learn import FitResult, FitSettings
 from distcorr.learn.validate import separation_of_fit
 from distcorr.learn.validate import validate as validate_fit
 from distcorr.outputs import refuse_existing
-from distcorr.report import write_report
 
 DEFAULTS = FitSettings()
 DegreeOption = Annotated[
@@ -109,6 +108,8 @@ def learn_and_write(
     quiet: bool,
 ) -> Correction:
     """Fit, try the fit on what was left out if wanted, and write correction and report."""
+    from distcorr.report import write_report  # it draws, for which much is imported
+
     with share_progress("learning", quiet=quiet) as progress:
         result = learn_from(material, settings, progress)
     tell(result.findings, "points")

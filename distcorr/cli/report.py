@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,16 +16,10 @@ from distcorr.dicom import load_series
 from distcorr.errors import Code, DistcorrError
 from distcorr.images import SUFFIXES, read_volume
 from distcorr.outputs import refuse_existing
-from distcorr.report import (
-    HeadShape,
-    ReferencePictures,
-    make_pictures,
-    measure_heads,
-    read_results,
-    write_batch_report,
-    write_report,
-)
 from distcorr.space import Volume
+
+if TYPE_CHECKING:
+    from distcorr.report import HeadShape, ReferencePictures
 
 
 def report(
@@ -63,6 +57,8 @@ def see_references(
     references: Sequence[LoadedReference], correction: Correction
 ) -> tuple[list[ReferencePictures], list[HeadShape]]:
     """Make what a report shows of the references; what can't be made is told on stderr."""
+    from distcorr.report import make_pictures, measure_heads  # much is imported to draw
+
     pictures, shapes = [], []
     for one in references:
         made = make_pictures(one.id, one.axial, one.coronal, correction)
@@ -79,6 +75,8 @@ def see_references(
 
 
 def _correction(path: Path, out: Path, cohort: Path | None, *, overwrite: bool) -> None:
+    from distcorr.report import write_report
+
     learned = Correction.load(path)
     references = [] if cohort is None else load_references(read_cohort(cohort))
     known = {source.sha256 for source in learned.provenance.inputs}
@@ -92,6 +90,8 @@ def _correction(path: Path, out: Path, cohort: Path | None, *, overwrite: bool) 
 
 
 def _batch(folder: Path, out: Path, *, overwrite: bool) -> None:
+    from distcorr.report import read_results, write_batch_report
+
     results = read_results(folder)
     with file_progress("drawing", quiet=False) as progress:
         write_batch_report(results, out, load_volume, overwrite=overwrite, progress=progress)

@@ -165,9 +165,11 @@ def load_stack(stack: Stack) -> Volume:
     images, measured = _read_slices(stack.frames)
     if stack.slots is None:
         return _resample(stack, images, measured)
+    slots = list(stack.slots)
+    if slots == list(range(stack.grid.size[2])):
+        return Volume(images, stack.grid, None if measured.all() else measured)
     array = np.zeros(stack.grid.shape, dtype=images.dtype)
     valid = np.zeros(stack.grid.shape, dtype=np.bool_)
-    slots = list(stack.slots)
     array[slots], valid[slots] = images, measured
     return Volume(array, stack.grid, None if valid.all() else valid)
 

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813 - its customary name
 from numpy.typing import NDArray
 
 from distcorr.errors import Code, DistcorrError
@@ -22,6 +21,9 @@ from distcorr.space import Grid
 from distcorr.transforms.displacement import solved_displacements
 from distcorr.transforms.hdf5_times import erase_times
 from distcorr.transforms.scan_map import ScanMap
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk  # noqa: N813 - its customary name
 
 
 def write_field_image(path: Path, scan_map: ScanMap, grid: Grid) -> None:
@@ -32,6 +34,8 @@ def write_field_image(path: Path, scan_map: ScanMap, grid: Grid) -> None:
     DistcorrError
         ``folding`` or ``output-unwritable``.
     """
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
     image = _vector_image(solved_displacements(scan_map, grid, np.float32), grid)
     _reporting_failure(lambda: sitk.WriteImage(image, str(path), useCompression=True), path)
 
@@ -44,6 +48,8 @@ def write_field_transform(path: Path, scan_map: ScanMap, grid: Grid) -> None:
     DistcorrError
         ``folding`` or ``output-unwritable``.
     """
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
     image = _vector_image(solved_displacements(scan_map, grid, np.float64), grid)
     transform = sitk.DisplacementFieldTransform(image)
     _reporting_failure(lambda: sitk.WriteTransform(transform, str(path)), path)
@@ -52,6 +58,8 @@ def write_field_transform(path: Path, scan_map: ScanMap, grid: Grid) -> None:
 
 def write_sitk_transform(path: Path, transform: sitk.Transform) -> None:
     """Write any transform of SimpleITK; ``output-unwritable`` if that fails."""
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
     _reporting_failure(lambda: sitk.WriteTransform(transform, str(path)), path)
 
 
@@ -66,6 +74,8 @@ def _reporting_failure(write: Callable[[], object], path: Path) -> None:
 
 
 def _vector_image(vectors_lps: NDArray[np.floating[Any]], grid: Grid) -> sitk.Image:
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
     image = sitk.GetImageFromArray(vectors_lps, isVector=True)
     image.SetOrigin(grid.origin_lps.tolist())
     image.SetSpacing(grid.spacing.tolist())

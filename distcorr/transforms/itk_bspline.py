@@ -9,8 +9,9 @@ their own; a finer one interpolates them, and the largest error is measured.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import SimpleITK as sitk  # noqa: N813 - its customary name
 from numpy.typing import NDArray
 
 from distcorr.errors import Code, Finding
@@ -18,6 +19,9 @@ from distcorr.field import Lattice
 from distcorr.space import Grid, transform_points
 from distcorr.transforms.displacement import folding
 from distcorr.transforms.scan_map import ScanMap
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk  # noqa: N813 - its customary name
 
 Array = NDArray[np.float64]
 
@@ -111,6 +115,8 @@ def _in_patient(lattice: Lattice, T_scanner_patient: Array) -> sitk.Transform:
     ITK's B-spline transform places node (i, j, k) at origin + direction (spacing
     (i, j, k)) and is defined where ours is.
     """
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
     T_patient_scanner = np.linalg.inv(T_scanner_patient)
     rotation = T_patient_scanner[:3, :3]
     coefficients = np.einsum("ab,bzyx->azyx", rotation, lattice.coefficients)

@@ -23,7 +23,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from distcorr.space import Grid, transform_points
@@ -44,6 +43,8 @@ def write_x5(path: Path, scan_map: ScanMap, scan_grid: Grid) -> None:
     margins = [(RIM_VOXELS, RIM_VOXELS)] * 3
     vectors = np.pad(vectors, [*margins, (0, 0)], mode="reflect", reflect_type="odd")
     grid = _widened(scan_grid)
+    import h5py  # slow to import, and large
+
     with h5py.File(path, "w") as file:
         file.attrs["Format"] = "X5"
         file.attrs["Version"] = np.uint16(_VERSION)

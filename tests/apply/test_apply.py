@@ -5,26 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numba
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
 
 from distcorr.acquisition import Scan
 from distcorr.apply import ApplyOptions, Interpolation, apply_correction
-from distcorr.correction import Axis, ComponentRevealed, Correction, blocks
+from distcorr.apply.coarse import BRIGHTNESS_TOLERANCE, PLACE_TOLERANCE, ExactMap, tabulate
+from distcorr.correction import Axis, ComponentRevealed, Correction
 from distcorr.errors import Code, DistcorrError, Severity
 from distcorr.facts import AcquisitionFacts, Fact, Scanner, VendorState
 from distcorr.field import HarmonicField
-from distcorr.space import Grid, PatientPosition, Volume
-from distcorr.transforms import displacement_field
-from tests.apply.examples import coronal_grid, facts, oblique_grid, scan_of, smooth_object
+from distcorr.space import Grid, PatientPosition, Volume, transform_points
+from distcorr.transforms import ScanMap, bspline_transform, displacement_field
+from tests.apply.examples import (
+    coronal_grid,
+    facts,
+    fine_grid,
+    oblique_grid,
+    scan_of,
+    smooth_object,
+)
 from tests.correction.examples import SCANNER, correction_of, example_field
 
 SHOWN_STATES = (VendorState.ND, VendorState.DIS2D)
 CORRECTION = correction_of(example_field())
+SMALL_SUPPORT = correction_of(example_field(), support_mm=40.0)
 ZERO = correction_of(HarmonicField.from_terms(x={}, y={}, z={}))
 GREY_LEVELS = 2.0
 """Interpolation error allowed of an object of 200 grey levels' amplitude in 4 mm voxels."""
@@ -99,8 +110,32 @@ def test_brightness_is_restored(state: VendorState) -> None:
 ITK = {
     Interpolation.BSPLINE: sitk.sitkBSpline,
     Interpolation.LINEAR: sitk.sitkLinear,
+    Interpolation.SINC: sitk.sitkLanczosWindowedSinc,
     Interpolation.NEAREST: sitk.sitkNearestNeighbor,
 }
+
+
+def itk_resampled(
+    array: np.ndarray,
+    grid: Grid,
+    like: Grid,
+    transform: sitk.Transform,
+    interpolation: Interpolation,
+    outside: float,
+) -> np.ndarray:
+    """SimpleITK's result; ITK does not divide a windowed sinc by the sum of its weights."""
+
+    def resampled(values: np.ndarray, beyond: float) -> np.ndarray:
+        image = itk_image(values, grid)
+        reference = itk_image(np.zeros(like.shape, np.uint8), like)
+        moved = sitk.Resample(image, reference, transform, ITK[interpolation], beyond)
+        return sitk.GetArrayFromImage(moved)
+
+    expected = resampled(array, outside)
+    if interpolation is Interpolation.SINC:
+        inside = resampled(np.ones(grid.shape), np.nan)
+        expected = np.where(np.isnan(inside), outside, expected / inside)
+    return expected
 
 
 def itk_image(array: np.ndarray, grid: Grid) -> sitk.Image:
@@ -126,10 +161,7 @@ def test_simpleitk_resampling_with_the_exported_field_agrees(
     moved = sitk.DisplacementFieldTransform(
         itk_image(displacement_field(CORRECTION, scan.acquisition, like), like)
     )
-    image = itk_image(scan.volume.array, grid)
-    expected = sitk.GetArrayFromImage(
-        sitk.Resample(image, itk_image(np.zeros(like.shape), like), moved, ITK[interpolation], -7.0)
-    )
+    expected = itk_resampled(scan.volume.array, grid, like, moved, interpolation, -7.0)
     assert done.volume.valid is not None
     assert 0.1 < done.volume.valid.mean() < 1.0
     # ITK leaves the outermost half voxel to its own rounding: compare within the centres.
@@ -197,14 +229,95 @@ def test_storing_an_image_flipped_changes_nothing(
     assert np.array_equal(np.flip(turned.supported, array_axes), straight.supported)
 
 
-def test_small_blocks_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    scan = distorted(oblique_grid(), facts(VendorState.DIS2D))
-    whole = apply_correction(scan, CORRECTION)
-    monkeypatch.setattr(blocks, "BLOCK_VOXELS", 777)
-    parts = apply_correction(scan, CORRECTION)
-    assert np.array_equal(whole.volume.array, parts.volume.array)
-    assert whole.largest_displacement_mm == parts.largest_displacement_mm
-    assert whole.supported_fraction == parts.supported_fraction
+@pytest.mark.parametrize("interpolation", [Interpolation.LINEAR, Interpolation.BSPLINE])
+@pytest.mark.parametrize("state", SHOWN_STATES)
+@pytest.mark.parametrize("depth", [1, 44])
+def test_small_voxels_are_mapped_from_a_table_and_agree_with_simpleitk(
+    interpolation: Interpolation, state: VendorState, depth: int
+) -> None:
+    """Within a grey level of 1000, through the exported B-spline transform."""
+    grid = fine_grid((70, 60, depth))
+    array = np.random.default_rng(2).integers(0, 1001, grid.shape).astype(np.float32)
+    scan = scan_of(array, grid, facts(state, PatientPosition.HFP))
+    done = apply_correction(scan, CORRECTION, ApplyOptions(interpolation))
+    transform, findings = bspline_transform(ScanMap(CORRECTION, scan.acquisition), grid)
+    assert state is VendorState.DIS2D or findings == ()
+    expected = itk_resampled(array, grid, grid, transform, interpolation, 0.0)
+    valid = done.volume.valid if done.volume.valid is not None else np.ones(grid.shape, bool)
+    inner = scipy_inner(valid)
+    assert inner.any()
+    # The transform of a DIS2D scan interpolates the map, to within a hundredth of a mm.
+    allowed = 1.0 if state is VendorState.ND else 15.0
+    assert np.abs(done.volume.array - expected)[inner].max() < allowed
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_thin_volumes_are_mirrored_again_and_again(depth: int) -> None:
+    """As SciPy does; ITK reads beyond the image where two slices are mirrored twice."""
+    grid = fine_grid((30, 26, depth))
+    array = np.random.default_rng(4).uniform(0, 1000, grid.shape)
+    scan = scan_of(array, grid, facts())
+    done = apply_correction(scan, CORRECTION)
+    assert done.volume.valid is not None
+    shown = scan.acquisition.true_to_shown_patient(CORRECTION.field, grid.points_lps())
+    index = transform_points(grid.T_index_lps, shown)
+    expected = map_coordinates(array, np.moveaxis(index[..., ::-1], -1, 0), mode="mirror")
+    miss = np.abs(done.volume.array - expected)[done.volume.valid]
+    assert len(miss) > 100
+    assert miss.max() < 1.0
+
+
+def test_the_table_is_exact_enough_between_its_nodes_and_centres() -> None:
+    grid = fine_grid()
+    scan = scan_of(np.zeros(grid.shape), grid, facts(VendorState.DIS2D))
+    T_scanner_lps = scan.acquisition.T_scanner_patient
+    mapping = ExactMap(
+        scan.acquisition,
+        CORRECTION.field,
+        T_scanner_lps @ grid.T_lps_index,
+        np.linalg.inv(T_scanner_lps @ grid.T_lps_index),
+        with_brightness=True,
+    )
+    table = tabulate(mapping, grid.shape, 5.0)
+    assert max(table.step) > 1
+    assert table.exact.mean() < 0.05
+    index = np.random.default_rng(3).uniform(0, np.array(grid.size) - 1, (5000, 3))
+    cell = np.floor(index[:, ::-1] / table.step).astype(int)
+    kept = ~table.exact[tuple(cell.T)]
+    nodes = [np.arange(n) - 1.0 for n in table.nodes.shape[:3]]
+    at = index[:, ::-1] / table.step
+    found = np.zeros((len(index), 4))
+    for corner in np.ndindex(4, 4, 4):
+        weight = np.ones(len(index))
+        for axis, m in enumerate(corner):
+            others = [n for n in range(4) if n != m]
+            t = at[:, axis] - nodes[axis][cell[:, axis] + 1]
+            weight *= np.prod([(t - (n - 1)) / (m - n) for n in others], axis=0)
+        found += weight[:, None] * table.nodes[tuple((cell + corner).T)]
+    miss = np.abs(found - mapping(index))[kept]
+    assert miss[:, :3].max() < 2 * PLACE_TOLERANCE
+    assert miss[:, 3].max() < 2 * BRIGHTNESS_TOLERANCE
+
+
+@pytest.mark.parametrize("interpolation", list(Interpolation))
+def test_threads_change_nothing(interpolation: Interpolation) -> None:
+    grid = fine_grid()
+    scan = distorted(grid, facts(VendorState.DIS2D))
+    options = ApplyOptions(interpolation, correct_intensity=True)
+    before = numba.get_num_threads()
+    done = []
+    try:
+        for threads in sorted({1, before}):
+            numba.set_num_threads(threads)
+            done.append(apply_correction(scan, SMALL_SUPPORT, options))
+    finally:
+        numba.set_num_threads(before)
+    first, last = done[0], done[-1]
+    assert np.array_equal(first.volume.array, last.volume.array)
+    assert np.array_equal(first.supported, last.supported)
+    assert first.largest_displacement_mm == last.largest_displacement_mm
+    assert first.supported_fraction == last.supported_fraction
+    assert first.findings == last.findings
 
 
 def test_integers_are_rounded_and_clipped() -> None:

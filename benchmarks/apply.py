@@ -1,0 +1,236 @@
+"""Time of applying a correction in memory, against SimpleITK in the same process.
+
+One correction as ``learn`` makes them (25 mm lattice, fading out beyond 200 mm) is
+applied to a volume of int16 noise, the hardest content. SimpleITK resamples the
+same volume through the equivalent transform (``bspline_transform``), and by the
+identity, the floor that users know. Rounds are interleaved and the best of each is
+printed, as wall time and as processor time, which other work on the machine
+disturbs less. Differences are in grey levels of 1000, over voxels whose neighbours
+at four voxels' distance are inside too. Usage:
+
+    python benchmarks/apply.py [--size 480 540 210] [--state ND] [--repeat 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+
+import numba
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter
+
+from distcorr import __version__
+from distcorr.acquisition import Scan
+from distcorr.apply import ApplyOptions, Interpolation, apply_correction
+from distcorr.correction import Correction, Figures, Provenance
+from distcorr.facts import AcquisitionFacts, Fact, Scanner, VendorState
+from distcorr.field import Lattice
+from distcorr.phantom.fields import default_field
+from distcorr.space import Grid, PatientPosition, Volume
+from distcorr.transforms import ScanMap, bspline_transform
+
+SPACING_MM = (0.92, 0.92, 0.9)
+GREY_LEVELS = 1000
+MARGIN = 4
+"""Voxels from the edge of the shown image, within which its handling there tells."""
+
+ITK = {Interpolation.LINEAR: sitk.sitkLinear, Interpolation.BSPLINE: sitk.sitkBSpline}
+BYTES = {Interpolation.LINEAR: 2 + 2 + 2, Interpolation.BSPLINE: 2 + 4 * 5 + 2 + 2}
+"""Least traffic for a voxel: the image is read, the result and two masks written;
+the coefficients are written, read and written along the third axis, read, and
+brought in before they are first written."""
+
+IDENTITY_RATIO = 1.5
+TRANSFORM_RATIO = {Interpolation.LINEAR: 30.0, Interpolation.BSPLINE: 15.0}
+"""Targets: at most so long as the identity, at least so much faster than the transform."""
+
+
+def example_correction() -> Correction:
+    """Build a correction as ``learn`` stores it: supported to 200 mm, then fading out."""
+    lattice = Lattice.covering([-300.0] * 3, [300.0] * 3, 25.0)
+    full = lattice.interpolating(default_field().displacement)
+    radius = np.linalg.norm(lattice.node_points(), axis=-1)
+    support = np.clip((290.0 - radius) / 90.0, 0.0, 1.0)
+    faded = Lattice(full.origin, full.spacing, full.coefficients * support)
+    return Correction(
+        faded,
+        np.full((3, *radius.shape), 0.1, np.float32),
+        support.astype(np.float32),
+        None,
+        Scanner(),
+        Provenance(created=date(2026, 1, 1), distcorr=__version__),
+        Figures(references=(), revealed=(), min_jacobian=faded.min_jacobian(), shells=()),
+    )
+
+
+def example_scan(size: tuple[int, int, int], state: VendorState) -> Scan:
+    """Make a coronal scan of noise, centred on the isocentre."""
+    direction = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+    spacing = np.array(SPACING_MM)
+    origin = -direction @ (spacing * (np.array(size) - 1) / 2)
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, GREY_LEVELS + 1, size[::-1], dtype=np.int16)
+    facts = AcquisitionFacts(
+        state=Fact(state, "benchmark"),
+        patient_position=Fact(PatientPosition.HFS, "benchmark"),
+        isocentre_lps=Fact((0.0, 0.0, 0.0), "benchmark"),
+    )
+    return Scan(Volume(noise, Grid(size, origin, spacing, direction)), facts)
+
+
+def itk_image(volume: Volume) -> sitk.Image:
+    image = sitk.GetImageFromArray(volume.array)
+    image.SetOrigin(volume.grid.origin_lps.tolist())
+    image.SetSpacing(volume.grid.spacing.tolist())
+    image.SetDirection(volume.grid.direction.ravel().tolist())
+    return image
+
+
+@dataclass(slots=True)
+class Clock:
+    """Wall and processor seconds of each round of one contestant."""
+
+    work: Callable[[], object]
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    def round(self) -> None:
+        """Run once."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        self.work()
+        self.wall.append(time.perf_counter() - wall)
+        self.cpu.append(time.process_time() - cpu)
+
+
+def contestants(scan: Scan, correction: Correction) -> dict[str, Clock]:
+    """Everything that is timed, by its name in the table."""
+    image = itk_image(scan.volume)
+    transform, _ = bspline_transform(ScanMap(correction, scan.acquisition), scan.volume.grid)
+    clocks = {
+        "copy": Clock(scan.volume.array.copy),
+        "SimpleITK identity, linear": Clock(
+            lambda: sitk.Resample(image, image, sitk.Transform(), sitk.sitkLinear)
+        ),
+    }
+    for interpolation in Interpolation:
+        options = ApplyOptions(interpolation)
+        clocks[f"distcorr {interpolation}"] = Clock(
+            lambda options=options: apply_correction(scan, correction, options)
+        )
+    for interpolation, kind in ITK.items():
+        clocks[f"SimpleITK {interpolation}"] = Clock(
+            lambda kind=kind: sitk.Resample(image, image, transform, kind)
+        )
+    return clocks
+
+
+def differences(scan: Scan, correction: Correction, slices: int) -> dict[Interpolation, float]:
+    """Largest differences from SimpleITK over a slab in the middle, as float32."""
+    volume = Volume(scan.volume.array.astype(np.float32), scan.volume.grid)
+    like = _middle(volume.grid, slices)
+    reference = itk_image(Volume(np.zeros(like.shape, np.float32), like))
+    transform, _ = bspline_transform(ScanMap(correction, scan.acquisition), like)
+    found = {}
+    for interpolation, kind in ITK.items():
+        ours = apply_correction(
+            Scan(volume, scan.facts), correction, ApplyOptions(interpolation), like
+        ).volume
+        theirs = sitk.GetArrayFromImage(
+            sitk.Resample(itk_image(volume), reference, transform, kind)
+        )
+        inner = _inner(ours)
+        found[interpolation] = float(np.abs(ours.array - theirs)[inner].max())
+    return found
+
+
+def _middle(grid: Grid, slices: int) -> Grid:
+    slices = min(slices, grid.size[2])
+    first = (grid.size[2] - slices) // 2
+    origin = grid.origin_lps + grid.direction[:, 2] * grid.spacing[2] * first
+    return Grid((*grid.size[:2], slices), origin, grid.spacing, grid.direction)
+
+
+def _inner(volume: Volume) -> NDArray[np.bool_]:
+    """Voxels not within ``MARGIN`` of one outside."""
+    valid = np.ones(volume.grid.shape, np.bool_) if volume.valid is None else volume.valid
+    width = 2 * MARGIN + 1
+    return np.asarray(minimum_filter(valid, width, mode="constant", cval=False))
+
+
+def table(clocks: dict[str, Clock], voxels: int) -> list[str]:
+    """Lines of the table, and whether the targets are met."""
+    best = {name: (min(c.wall), min(c.cpu)) for name, c in clocks.items() if c.wall}
+    lines = [f"{'':30s} {'wall s':>8s} {'CPU s':>8s} {'CPU ns/voxel':>13s}"]
+    lines += [
+        f"{name:30s} {wall:8.3f} {cpu:8.3f} {1e9 * cpu / voxels:13.1f}"
+        for name, (wall, cpu) in best.items()
+    ]
+    identity = best["SimpleITK identity, linear"]
+    ours = best["distcorr linear"]
+    ratios = [a / b for a, b in zip(ours, identity, strict=True)]
+    lines.append(
+        f"linear takes {ratios[0]:.2f} times the identity's wall time, {ratios[1]:.2f} times its "
+        f"CPU time (target {IDENTITY_RATIO}): {_verdict(ratios[0] <= IDENTITY_RATIO)}"
+    )
+    for interpolation, target in TRANSFORM_RATIO.items():
+        theirs, ours = best[f"SimpleITK {interpolation}"], best[f"distcorr {interpolation}"]
+        ratios = [a / b for a, b in zip(theirs, ours, strict=True)]
+        lines.append(
+            f"{interpolation} is {ratios[0]:.1f} times as fast as SimpleITK through the transform, "
+            f"{ratios[1]:.1f} times by CPU (target {target:.0f}): {_verdict(ratios[0] >= target)}"
+        )
+    # An array's copy reads and writes two bytes for each voxel.
+    rate = 4 * voxels / best["copy"][0]
+    for interpolation, count in BYTES.items():
+        floor = count * voxels / rate
+        took = best[f"distcorr {interpolation}"][0]
+        lines.append(
+            f"{interpolation}: {count} bytes/voxel of traffic take {floor:.3f} s at the copy's "
+            f"{rate / 1e9:.1f} GB/s on one thread; {took / floor:.1f} times that"
+        )
+    return lines
+
+
+def _verdict(met: bool) -> str:
+    return "met" if met else "MISSED"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--size", type=int, nargs=3, default=(480, 540, 210), metavar="N")
+    parser.add_argument("--state", type=VendorState, default=VendorState.ND)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--slices", type=int, default=24, help="in which differences are sought")
+    chosen = parser.parse_args()
+    numba.set_num_threads(min(chosen.threads, numba.config.NUMBA_NUM_THREADS))
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(chosen.threads)
+    i, j, k = chosen.size
+    scan, correction = example_scan((i, j, k), chosen.state), example_correction()
+    print(f"{i} x {j} x {k} int16, {chosen.state}, {chosen.threads} threads", flush=True)
+    for interpolation, worst in differences(scan, correction, chosen.slices).items():
+        print(
+            f"{interpolation}: differs from SimpleITK by up to {worst:.3f} of {GREY_LEVELS} "
+            f"grey levels: {_verdict(worst < 1.0)}",
+            flush=True,
+        )
+    clocks = contestants(scan, correction)
+    for name in (f"distcorr {interpolation}" for interpolation in Interpolation):
+        clocks[name].work()  # compiles
+    for _ in range(chosen.repeat):
+        for clock in clocks.values():
+            clock.round()
+    print("\n".join(table(clocks, i * j * k)))
+
+
+if __name__ == "__main__":
+    main()
