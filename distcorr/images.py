@@ -92,6 +92,8 @@ def read_image(path: Path) -> Any:
     DistcorrError
         ``bad-format``, ``not-found`` or ``unreadable``.
     """
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
     suffix_of(path)
     if not path.is_file():
         raise DistcorrError(Code.NOT_FOUND, "no such file", str(path))

@@ -16,15 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813 - the name it has everywhere
 from numpy.typing import NDArray
 
 from distcorr.errors import Code, DistcorrError
 from distcorr.images import from_sitk, read_image, suffix_of, to_sitk
 from distcorr.space import Grid, Volume, transform_points
-
-_sitk: Any = sitk
-"""Its functions are not typed."""
 
 MARK = "corrected by distcorr"
 """Stands in the header of every label map that was corrected."""
@@ -76,6 +72,8 @@ class LabelFile:
         DistcorrError
             ``output-unwritable``.
         """
+        import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
         image = to_sitk(layers[0])
         if len(layers) > 1:
             image = _joined(layers)
@@ -133,16 +131,26 @@ def read_labels(path: Path) -> LabelFile:
         for key, value in header.items()
         if suffix == ".nrrd" and not key.startswith(("NRRD_", "ITK_"))
     }
-    components = image.GetNumberOfComponentsPerPixel()
-    parts = [
-        image if components == 1 else _sitk.VectorIndexSelectionCast(image, n)
-        for n in range(components)
-    ]
+    parts = _parts_of(image)
     return LabelFile(path, tuple(from_sitk(part) for part in parts), kept, corrected)
 
 
+def _parts_of(image: Any) -> list[Any]:
+    """Take the components of an image apart."""
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
+    components = image.GetNumberOfComponentsPerPixel()
+    if components == 1:
+        return [image]
+    select: Any = sitk.VectorIndexSelectionCast
+    return [select(image, n) for n in range(components)]
+
+
 def _joined(layers: Sequence[Volume]) -> Any:
-    return _sitk.Compose([to_sitk(layer) for layer in layers])
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
+    compose: Any = sitk.Compose
+    return compose([to_sitk(layer) for layer in layers])
 
 
 def _offset(written: str, before: Grid, after: Grid) -> str:

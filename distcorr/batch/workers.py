@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numba
-import SimpleITK as sitk  # noqa: N813
 from threadpoolctl import ThreadpoolController
 
 from distcorr.apply import ApplyOptions
@@ -174,6 +173,8 @@ def _blas() -> ThreadpoolController:
 @contextmanager
 def threads(number: int) -> Iterator[None]:
     """Let kernels, ITK and BLAS use ``number`` threads each in this thread's work."""
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
     itk: Any = sitk.ProcessObject
     most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     numba_before, itk_before = numba.get_num_threads(), itk.GetGlobalDefaultNumberOfThreads()
