@@ -31,7 +31,7 @@ def test_a_failure_leaves_nothing_and_keeps_what_was_there(tmp_path):
         whole_directory(target, overwrite=True, suffix=".dcm"),
     ):
         raise OSError(28, "No space left on device")
-    assert refusal.value.code is Code.OUTPUT_UNWRITABLE
+    assert refusal.value.code is Code.DISK_FULL
     assert names(target) == ["old.dcm"]
     assert names(tmp_path) == ["out"]
 

@@ -221,7 +221,7 @@ def test_convert_then_apply_is_apply(
     # NIfTI keeps positions as 32-bit floats, some 1e-6 mm: a rounding may tip by one.
     assert np.abs(one.array.astype(int) - two.array.astype(int)).max() <= (suffix != ".nrrd")
     records = [json.loads((tmp_path / out / "sub1_corrected.json").read_text()) for out in "ab"]
-    assert records[0]["input_scanner"] == records[1]["input_scanner"]
+    assert records[0]["scan_scanner"] == records[1]["scan_scanner"]
     for name, fact in records[0]["facts"].items():
         assert records[1]["facts"][name]["value"] == fact["value"]
 
