@@ -25,7 +25,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 from scipy.special import expit
 
 from distcorr.errors import Code, DistcorrError
@@ -121,6 +120,8 @@ def fit_sphere(surface: Surface) -> Sphere:
     DistcorrError
         ``not-converged`` if the points do not determine one.
     """
+    from scipy.optimize import least_squares  # slow to import
+
     points, weights = surface.points_lps, surface.weights
     x = np.append(np.average(points, axis=0, weights=weights), 0.0)
     x[3] = np.median(np.linalg.norm(points - x[:3], axis=1))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import fdtrc
 
 from distcorr.roundness.fit import Ellipsoid, Sphere, fit_ellipsoid, fit_sphere, without_cut
 from distcorr.roundness.surface import Surface
@@ -164,4 +164,4 @@ def _chance(deviation: Array, left_out: Array) -> float:
     covariance = _jackknife(left_out)
     t2 = float(deviation @ np.linalg.pinv(covariance) @ deviation)
     f = t2 * (groups - numbers) / (numbers * (groups - 1))
-    return float(stats.f.sf(f, numbers, groups - numbers))
+    return float(fdtrc(numbers, groups - numbers, f))

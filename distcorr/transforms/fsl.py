@@ -22,7 +22,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,6 +67,8 @@ def _places(grid: Grid) -> tuple[NDArray[np.float64], ...]:
 
 
 def _save(path: Path, vectors: NDArray[np.floating[Any]], grid: Grid, intent: int) -> None:
+    import nibabel as nib  # slow to import
+
     affine = _RAS_LPS @ grid.T_lps_index
     image = nib.Nifti1Image(vectors.transpose(2, 1, 0, 3), affine)
     image.set_sform(affine, code=_SCANNER_CODE)
