@@ -62,7 +62,7 @@ def _filter_planes(array, coefficients, pole, gain):  # type: ignore[no-untyped-
             for i in range(width):
                 plane[j, i] = gain * array[k, j, i]
         for first in range(0, height, _ROWS):
-            _filter_rows(plane, first, min(first + _ROWS, height), pole)
+            _filter_down(plane.T, first, min(first + _ROWS, height), pole)
         for first in range(0, width, _COLUMNS):
             _filter_down(plane, first, min(first + _COLUMNS, width), pole)
 
@@ -98,30 +98,6 @@ def _filter_down(c, first, stop, pole):  # type: ignore[no-untyped-def]
     for m in range(n - 2, -1, -1):
         for i in range(first, stop):
             c[m, i] = pole * (c[m + 1, i] - c[m, i])
-
-
-@njit(cache=True)
-def _filter_rows(c, first, stop, pole):  # type: ignore[no-untyped-def]
-    """Filter rows first to stop - 1 along the second axis."""
-    n = c.shape[1]
-    if n == 1:
-        return
-    for m in range(1, min(n, _HORIZON)):
-        share = _share_of_start(m, n, pole)
-        for j in range(first, stop):
-            c[j, 0] += share * c[j, m]
-    scale = 1 / (1 - pole ** (2 * n - 2))
-    for j in range(first, stop):
-        c[j, 0] *= scale
-    for m in range(1, n):
-        for j in range(first, stop):
-            c[j, m] += pole * c[j, m - 1]
-    end = pole / (pole * pole - 1)
-    for j in range(first, stop):
-        c[j, n - 1] = end * (c[j, n - 1] + pole * c[j, n - 2])
-    for m in range(n - 2, -1, -1):
-        for j in range(first, stop):
-            c[j, m] = pole * (c[j, m + 1] - c[j, m])
 
 
 @njit(cache=True)
