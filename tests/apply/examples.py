@@ -63,3 +63,16 @@ def smooth_object(points_lps: NDArray[Any]) -> NDArray[np.float64]:
 
 def scan_of(array: NDArray[Any], grid: Grid, known: AcquisitionFacts) -> Scan:
     return Scan(Volume(array, grid), known)
+
+
+def flipped_scan(scan: Scan, axes: tuple[int, ...]) -> tuple[Scan, tuple[int, ...]]:
+    """Store a scan with some grid axes reversed; gives the axes of its array, too."""
+    grid = scan.volume.grid
+    direction, last = grid.direction.copy(), np.zeros(3)
+    for axis in axes:
+        last[axis] = grid.size[axis] - 1
+        direction[:, axis] *= -1
+    origin = grid.origin_lps + grid.direction @ (grid.spacing * last)
+    array_axes = tuple(2 - axis for axis in axes)
+    there = Grid(grid.size, origin, grid.spacing, direction)
+    return scan_of(np.flip(scan.volume.array, array_axes), there, scan.facts), array_axes

@@ -27,6 +27,7 @@ from tests.apply.examples import (
     coronal_grid,
     facts,
     fine_grid,
+    flipped_scan,
     oblique_grid,
     scan_of,
     smooth_object,
@@ -213,14 +214,7 @@ def test_storing_an_image_flipped_changes_nothing(
     """Two axes at a time, so that the grid stays right-handed."""
     grid = oblique_grid()
     scan = distorted(grid, facts(state))
-    direction, last = grid.direction.copy(), np.zeros(3)
-    for axis in axes:
-        last[axis] = grid.size[axis] - 1
-        direction[:, axis] *= -1
-    origin = grid.origin_lps + grid.direction @ (grid.spacing * last)
-    flipped_grid = Grid(grid.size, origin, grid.spacing, direction)
-    array_axes = tuple(2 - axis for axis in axes)
-    flipped = scan_of(np.flip(scan.volume.array, array_axes), flipped_grid, scan.facts)
+    flipped, array_axes = flipped_scan(scan, axes)
     straight = apply_correction(scan, CORRECTION)
     turned = apply_correction(flipped, CORRECTION)
     np.testing.assert_allclose(

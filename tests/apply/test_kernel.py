@@ -16,7 +16,7 @@ from distcorr.apply.coarse import PLACE_TOLERANCE
 from distcorr.facts import VendorState
 from distcorr.space import Grid
 from distcorr.transforms import ScanMap, bspline_transform
-from tests.apply.examples import facts, fine_grid, scan_of
+from tests.apply.examples import facts, fine_grid, flipped_scan, scan_of
 from tests.correction.examples import correction_of, example_field
 
 CORRECTION = correction_of(example_field())
@@ -114,14 +114,7 @@ def test_storing_small_voxels_flipped_changes_nothing(
     """Cells begin at other voxels then, so the table differs within its tolerance."""
     grid = fine_grid()
     scan = scan_of(noise(grid, np.float32), grid, facts(state))
-    direction, last = grid.direction.copy(), np.zeros(3)
-    for axis in axes:
-        last[axis] = grid.size[axis] - 1
-        direction[:, axis] *= -1
-    origin = grid.origin_lps + grid.direction @ (grid.spacing * last)
-    flipped_grid = Grid(grid.size, origin, grid.spacing, direction)
-    array_axes = tuple(2 - axis for axis in axes)
-    flipped = scan_of(np.flip(scan.volume.array, array_axes), flipped_grid, scan.facts)
+    flipped, array_axes = flipped_scan(scan, axes)
     options = ApplyOptions(Interpolation.LINEAR)
     straight = apply_correction(scan, CORRECTION, options)
     turned = apply_correction(flipped, CORRECTION, options)
