@@ -5,7 +5,7 @@
 these files, or a correction's provenance, tell whether they are what they were.
 """
 
-from distcorr.data.checksums import Change, Checksums, compare_files, hash_files
+from distcorr.data.checksums import Change, Checksums, compare_files, hash_files, record_path
 from distcorr.data.fetch import FolderOrigin, Origin, WebOrigin, fetch
 from distcorr.data.inputs import Inputs, input_files
 from distcorr.data.learned import LearnedInput, compare_with_correction
@@ -27,4 +27,5 @@ __all__ = [
     "hash_files",
     "input_files",
     "public_datasets",
+    "record_path",
 ]

@@ -119,9 +119,9 @@ class WebOrigin:
                     downloader=pooch.HTTPDownloader(timeout=TIMEOUT_S),
                 )
         except RequestException as failure:
-            raise DistcorrError(Code.DOWNLOAD_FAILED, f"{url} can't be fetched", _why(failure)) from (
-                failure
-            )
+            raise DistcorrError(
+                Code.DOWNLOAD_FAILED, f"{url} can't be fetched", _why(failure)
+            ) from (failure)
         except OSError as failure:
             raise unwritable(target, failure) from failure
         except ValueError as failure:  # so pooch says that the hash differs
@@ -164,24 +164,26 @@ class FolderOrigin:
             ``not-found``, ``hash-mismatch`` if the file of that path is another one,
             ``unreadable``, ``output-unwritable``, ``disk-full``.
         """
-        source = self.root / piece.folder.path / piece.file.name
-        if not source.is_file():
-            found = self._by_content.get(piece.file.sha256)
-            if found is None:
-                raise DistcorrError(
-                    Code.NOT_FOUND,
-                    f"{self.root} does not hold {piece.file.name}",
-                    f"neither as {piece.folder.path}/{piece.file.name} nor by its SHA-256 "
-                    f"{piece.file.sha256}",
-                    f"clone {piece.dataset.repository} at {piece.folder.commit} and give its folder",
-                )
-            source = found
+        source = self._find(piece)
         if _digest(source) != piece.file.sha256:
             raise piece.mismatch(str(source))
         with whole_output(target, overwrite=True) as temporary:
             shutil.copyfile(source, temporary)
             if not piece.is_at(temporary):
                 raise piece.mismatch(str(source))
+
+    def _find(self, piece: Piece) -> Path:
+        named = f"{piece.folder.path}/{piece.file.name}"
+        if (self.root / named).is_file():
+            return self.root / named
+        if piece.file.sha256 in self._by_content:
+            return self._by_content[piece.file.sha256]
+        raise DistcorrError(
+            Code.NOT_FOUND,
+            f"{self.root} does not hold {piece.file.name}",
+            f"neither as {named} nor by its SHA-256 {piece.file.sha256}",
+            f"give a clone of {piece.dataset.repository} at {piece.folder.commit}",
+        )
 
     @cached_property
     def _by_content(self) -> dict[str, Path]:

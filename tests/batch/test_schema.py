@@ -18,7 +18,7 @@ from distcorr.batch.cohort import (
 
 FOLDER = Path(__file__).resolve().parents[2] / "data_manifest"
 SCHEMA = FOLDER / "cohort.schema.json"
-EXAMPLES = sorted(FOLDER.glob("*.toml"))
+EXAMPLES = sorted(p for p in FOLDER.glob("*.toml") if p.name != "public_data.toml")
 SCHEMA_LINE = "#:schema ./cohort.schema.json"
 
 
