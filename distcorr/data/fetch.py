@@ -109,6 +109,8 @@ class WebOrigin:
         from requests import RequestException
 
         url = piece.dataset.address(self.host, piece.folder, piece.file)
+        # Not streamed, so that the connection is closed whatever happens; files are small.
+        download = pooch.HTTPDownloader(timeout=TIMEOUT_S, stream=False)
         try:
             with _silent(pooch.get_logger()):
                 pooch.retrieve(
@@ -116,12 +118,11 @@ class WebOrigin:
                     known_hash=f"sha256:{piece.file.sha256}",
                     fname=target.name,
                     path=target.parent,
-                    downloader=pooch.HTTPDownloader(timeout=TIMEOUT_S),
+                    downloader=download,
                 )
         except RequestException as failure:
-            raise DistcorrError(
-                Code.DOWNLOAD_FAILED, f"{url} can't be fetched", _why(failure)
-            ) from (failure)
+            what = f"{url} can't be fetched"
+            raise DistcorrError(Code.DOWNLOAD_FAILED, what, _why(failure)) from failure
         except OSError as failure:
             raise unwritable(target, failure) from failure
         except ValueError as failure:  # so pooch says that the hash differs

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def clone(root: Path) -> Path:
 
 
 class _Silent(SimpleHTTPRequestHandler):
-    asked: list[str] = []
+    asked: ClassVar[list[str]] = []
 
     def log_message(self, *_: object) -> None:
         self.asked.append(self.path)
@@ -60,7 +61,7 @@ class _Silent(SimpleHTTPRequestHandler):
 @contextmanager
 def served(root: Path) -> Iterator[tuple[str, list[str]]]:
     """Serve a folder on this machine; gives its address and the paths asked for."""
-    asked: list[str] = []
+    asked: ClassVar[list[str]] = []
     handler = type("Handler", (_Silent,), {"asked": asked})
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(root)))
     thread = threading.Thread(target=server.serve_forever)
