@@ -74,11 +74,17 @@ def served(root: Path) -> Iterator[tuple[str, list[str]]]:
         server.server_close()
 
 
+CORONAL = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+"""Directions of rows, columns and slices, one in each column."""
+
+
 def write_scan(path: Path, value: int) -> None:
-    """Write a tiny volume."""
+    """Write a tiny volume, coronal if its name says so."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    grid = Grid((2, 3, 4), (1.0, 1.0, 2.0), (0.0, 0.0, 0.0), np.eye(3))
-    write_volume(Volume(np.full(grid.shape, value, dtype=np.int16), grid), path)
+    direction = CORONAL if path.stem == "coronal" else np.eye(3)
+    grid = Grid((2, 3, 4), np.zeros(3), np.array([1.0, 1.0, 2.0]), direction)
+    volume = Volume(np.full(grid.shape, value, dtype=np.int16), grid)
+    write_volume(volume, path, overwrite=True)
 
 
 STUDY = """

@@ -74,7 +74,7 @@ def test_another_file_on_the_server_is_refused_and_leaves_nothing(tmp_path: Path
     web = as_github(tmp_path / "web")
     (web / "owner" / "repo" / COMMIT / "In" / "part" / "a.bin").write_bytes(b"frist")
     into = tmp_path / "into"
-    with served(web) as (host, _), pytest.raises(DistcorrError, match="a.bin") as refusal:
+    with served(web) as (host, _), pytest.raises(DistcorrError, match=r"a\.bin") as refusal:
         fetch(dataset(), into, WebOrigin(host))
     assert refusal.value.code is Code.HASH_MISMATCH
     assert files_of(into) == {}
