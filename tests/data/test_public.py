@@ -17,6 +17,8 @@ SHOWN = {
     "siemens-scout-dis3d": {("DIS3D", "HFS", True)},
     "siemens-scout-reformats": {("DIS3D", "HFS", False)},
     "ge-localizer-table": {(None, "FFS", True), (None, "HFS", True)},
+    "siemens-enhanced-xa30": {("DIS2D", "HFS", True)},
+    "siemens-decubitus": {("DIS2D", "HFDR", True)},
 }
 """State, patient position, and whether it is a volume, as the list says in words."""
 
