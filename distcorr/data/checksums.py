@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from distcorr.batch.record_parts import file_sha256
 from distcorr.data.inputs import Inputs
+from distcorr.dicom.scan import Progress
 from distcorr.errors import Code, DistcorrError
 from distcorr.outputs import whole_output
-
-Progress = Callable[[int, int], None]
-"""Called with the number of files hashed and the number of all files."""
 
 MAX_RECORD_BYTES = 256 << 20
 """A million files with long names; a larger file was given by mistake."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +19,7 @@ from typing import Protocol
 
 from distcorr.batch.record_parts import file_sha256
 from distcorr.data.public import DataFile, DataFolder, Dataset, piece_place
+from distcorr.dicom.scan import Progress
 from distcorr.errors import Code, DistcorrError
 from distcorr.outputs import unwritable, whole_output
 
@@ -27,9 +28,6 @@ GITHUB_RAW = "https://raw.githubusercontent.com"
 
 TIMEOUT_S = 30
 """Silence of a server after which it counts as gone; a slow line still says something."""
-
-Progress = Callable[[int, int], None]
-"""Called with the number of files done and the number of all files."""
 
 
 @dataclass(frozen=True, slots=True)

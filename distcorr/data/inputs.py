@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from distcorr.batch import Cohort, CohortReference, CohortScan
 from distcorr.batch.sidecar import sidecar_path
-from distcorr.dicom.scan import scan
+from distcorr.data.detached import detached_files
+from distcorr.dicom.scan import Progress, scan
 from distcorr.errors import Code, DistcorrError
 from distcorr.images import SUFFIXES
-
-Progress = Callable[[int, int], None]
-"""Called with the number of paths looked at and the number of all paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,8 @@ def input_files(cohort: Cohort, progress: Progress | None = None) -> Inputs:
     """List the manifest and all files that it makes distcorr read.
 
     Of folders these are all files with a DICOM image, whatever they are called; of
-    NRRD and NIfTI scans the sidecars, too. Symbolic links count as what they lead to;
+    NRRD and NIfTI scans the sidecars, too, and of an NRRD header that stands alone the
+    files with the voxels. Symbolic links count as what they lead to;
     pipes and other special files are never opened.
 
     Parameters
@@ -111,8 +110,22 @@ def _scan_files(path: Path) -> _Found:
 
 def _plain_file(path: Path) -> _Found:
     if path.is_file():
-        return _Found((path,))
+        return _with_detached(path)
     return _Found((), DistcorrError(Code.NOT_FOUND, "no such file", str(path)))
+
+
+def _with_detached(path: Path) -> _Found:
+    """Add the files that a volume takes its voxels from."""
+    try:
+        voxels = detached_files(path)
+    except OSError:
+        return _Found((path,))  # hashing it tells why
+    absent = [one for one in voxels if not one.is_file()]
+    files = (path, *(one for one in voxels if one not in absent))
+    if not absent:
+        return _Found(files)
+    evidence = f"{absent[0]}, named by {path}"
+    return _Found(files, DistcorrError(Code.NOT_FOUND, "no such file", evidence))
 
 
 def _name(path: Path, base: Path | None) -> str:

@@ -13,11 +13,9 @@ from dataclasses import dataclass, replace
 from distcorr.batch import Cohort, CohortPoints, CohortReference, load_points, load_scan
 from distcorr.correction import Correction, InputRole, ProvenanceInput
 from distcorr.data.checksums import Change
+from distcorr.dicom.scan import Progress
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import VendorState
-
-Progress = Callable[[int, int], None]
-"""Called with the number of inputs loaded and the number of all inputs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from distcorr.data import public_datasets
 from tests.cli.running import run, run_process
 from tests.cli.test_learn_points import manifest as points_manifest
+from tests.correction.examples import correction_of, example_field
 from tests.data.examples import STUDY_FILES, write_study
 
 GE = "ge-localizer-table"
@@ -135,3 +137,20 @@ def test_a_correction_is_traced_to_its_files(tmp_path: Path) -> None:
     refused = run("data", "verify", manifest, "--record", "--overwrite", "--correction", correction)
     assert "error[inputs-differ]" in refused.stderr
     assert "changed  markers.csv" in run("data", "verify", manifest).stdout
+
+
+def test_masks_are_said_not_to_be_in_a_correction(tmp_path: Path) -> None:
+    manifest = write_study(tmp_path / "study")
+    correction = tmp_path / "scanner.distcorr"
+    correction_of(example_field()).save(correction)
+    done = run("data", "verify", manifest, "--correction", correction)
+    assert "a correction does not record masks: not compared for ref01" in done.stdout
+    assert "changed  ref01 axial  content 000000000000 then" in done.stdout
+    assert "not named any more  ref02 coronal" in done.stdout
+    assert "error[inputs-differ]" in done.stderr
+    assert not manifest.with_name("cohort.sha256").exists()
+
+
+def test_the_downloader_is_imported_when_it_is_needed() -> None:
+    code = "import sys, distcorr.cli.main; sys.exit('pooch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
