@@ -48,13 +48,14 @@ def input_files(cohort: Cohort, progress: Progress | None = None) -> Inputs:
     -------
     Inputs
     """
+    folder = cohort.path.parent.absolute()
     named = list(dict.fromkeys(_named_paths(cohort)))
     files = {cohort.path.name: cohort.path}
     refused: dict[str, DistcorrError] = {}
     for done, (written, is_scan) in enumerate(named, start=1):
         path = cohort.resolve(written)
-        # As written, whatever the working folder: names must not depend on it.
-        base = None if Path(written).expanduser().is_absolute() else cohort.path.parent
+        # As written: names must depend neither on the working folder nor on its path.
+        base = None if Path(written).expanduser().is_absolute() else folder
         found = _scan_files(path) if is_scan else _plain_file(path)
         files |= {_name(file, base): file for file in found.files}
         if found.refusal is not None:
@@ -129,4 +130,7 @@ def _with_detached(path: Path) -> _Found:
 
 
 def _name(path: Path, base: Path | None) -> str:
-    return (path if base is None else path.relative_to(base)).as_posix()
+    absolute = path.absolute()
+    if base is None or not absolute.is_relative_to(base):
+        return absolute.as_posix()
+    return absolute.relative_to(base).as_posix()

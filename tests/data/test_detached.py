@@ -57,6 +57,20 @@ def test_files_are_those_that_itk_reads(tmp_path: Path, field: str, names: list[
     assert names[0] in str(found.refused["scan.nrrd"])
 
 
+def test_files_named_by_their_full_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = tmp_path / "study"
+    study.mkdir()
+    for name, voxels in (("a", study / "a.raw"), ("b", tmp_path / "b.raw")):
+        VOXELS.tofile(voxels)
+        (study / f"{name}.nrrd").write_text(f"{HEADER}data file: {voxels}\n", encoding="utf-8")
+    manifest = study / "cohort.toml"
+    manifest.write_text("".join(f'[[scan]]\nid = "{n}"\npath = "{n}.nrrd"\n' for n in "ab"))
+    names = {"cohort.toml", "a.nrrd", "a.raw", "b.nrrd", str(tmp_path / "b.raw")}
+    assert set(input_files(read_cohort(manifest)).files) == names
+    monkeypatch.chdir(study)
+    assert set(input_files(read_cohort(Path("cohort.toml"))).files) == names
+
+
 def test_files_that_hold_their_voxels(tmp_path: Path) -> None:
     for name in ("scan.nrrd", "scan.nii.gz"):
         write_scan(tmp_path / name, 1)
