@@ -135,11 +135,13 @@ def verify(
     elif not record and (correction is None or path.exists()):
         differing += _verify_files(study, path, quiet=quiet)
     if differing:
-        named = ", ".join(differing[:MAX_NAMED]) + (", ..." if len(differing) > MAX_NAMED else "")
-        against = path if correction is None else f"{path} or {correction}"
-        raise DistcorrError(
-            Code.INPUTS_DIFFER, f"{len(differing)} inputs are not as in {against}", named
-        )
+        raise _refusal(differing, str(path) if correction is None else f"{path} or {correction}")
+
+
+def _refusal(differing: Sequence[str], against: str) -> DistcorrError:
+    number = "1 input is" if len(differing) == 1 else f"{len(differing)} inputs are"
+    named = ", ".join(differing[:MAX_NAMED]) + (", ..." if len(differing) > MAX_NAMED else "")
+    return DistcorrError(Code.INPUTS_DIFFER, f"{number} not as in {against}", named)
 
 
 def _record(study: Cohort, path: Path, *, overwrite: bool, quiet: bool) -> None:
