@@ -74,6 +74,10 @@ class Code(StrEnum):
     ALREADY_CORRECTED = "already-corrected"
     # manifests
     MANIFEST_INVALID = "manifest-invalid"
+    INPUTS_DIFFER = "inputs-differ"
+    # public data
+    DOWNLOAD_FAILED = "download-failed"
+    HASH_MISMATCH = "hash-mismatch"
     # learning
     NOTHING_TO_LEARN = "nothing-to-learn"
     COMPONENT_UNSEEN = "component-unseen"
@@ -330,6 +334,22 @@ REGISTRY: dict[Code, Entry] = {
         Severity.REFUSAL,
         "the manifest breaks its schema",
         "correct the named key",
+    ),
+    Code.INPUTS_DIFFER: Entry(
+        Severity.REFUSAL,
+        "the files of a study are not those that were recorded or learned from",
+        "restore them; if the change is meant, record or learn anew",
+    ),
+    Code.DOWNLOAD_FAILED: Entry(
+        Severity.REFUSAL,
+        "a public file can't be fetched",
+        "check the network and run again, what was fetched stays; or copy it from a folder "
+        "with --from",
+    ),
+    Code.HASH_MISMATCH: Entry(
+        Severity.REFUSAL,
+        "a file is not the one whose SHA-256 is listed",
+        "fetch it again or give an unmodified copy; do not use this one",
     ),
     Code.NOTHING_TO_LEARN: Entry(
         Severity.REFUSAL,
