@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from distcorr.correction import Correction, Figures, ShiftShell
+from distcorr.display import grey_image
 from distcorr.facts import Plane
 from distcorr.outputs import whole_output
 from distcorr.report.acceptance import judge, tolerances
 from distcorr.report.figures import cut_size_mm, field_figure, sd_figure
 from distcorr.report.heads import HeadShape
 from distcorr.report.pictures import Anatomy, PlanePictures, ReferencePictures
-from distcorr.report.png import grey_image
 from distcorr.report.render import fill
 from distcorr.report.residuals import residual_figure, shell_figure
 from distcorr.report.summary import answers, fully_supported, pairs, shells_of
