@@ -109,6 +109,7 @@ def three_planes(
     box: Box,
     anatomy: Anatomy | None = None,
     *,
+    step_mm: float,
     arrows: bool,
 ) -> Figure:
     """Draw a quantity in colour, with isocentre, shells and the edge of the support.
@@ -122,6 +123,8 @@ def three_planes(
         What is drawn.
     anatomy : mapping of Plane to ndarray, optional
         A scan under the colours, on the points of :func:`planes.plane_points`.
+    step_mm : float
+        Distance of the points that are coloured.
     arrows : bool
         Whether to draw the in-plane part of D.
     """
@@ -130,7 +133,9 @@ def three_planes(
     panels = figure.subplots(1, 3, gridspec_kw={"width_ratios": widths})
     for axes, plane in zip(panels, LAYOUTS, strict=True):
         grey = None if anatomy is None else anatomy[plane]
-        _draw_plane(axes, known, plane, quantity, box, grey)
+        _draw_plane(axes, known, quantity, plane_points(box, plane, step_mm), grey)
+        if LAYOUTS[plane].downwards:
+            axes.invert_yaxis()
         if arrows:
             _draw_arrows(axes, known, plane, box)
         _draw_landmarks(axes, plane)
@@ -147,12 +152,12 @@ def _weight(known: SupportedField, points: Array) -> Array:
 def _draw_plane(
     axes: Axes,
     known: SupportedField,
-    plane: Plane,
     quantity: Quantity,
-    box: Box,
+    grid: tuple[Array, Array, Array],
     grey: Array | None,
 ) -> None:
-    points, right, up = plane_points(box, plane, planes.PLANE_STEP_MM)
+    """Colour a grid of points, given as :func:`planes.plane_points` gives it."""
+    points, right, up = grid
     weight = _weight(known, points)
     shown = quantity.colours.to_rgba(quantity.value(points))[..., :3]
     if grey is not None:
@@ -160,7 +165,7 @@ def _draw_plane(
     pale = (weight > 0) & (weight < FULL_SUPPORT)
     shown[pale] = 0.55 * shown[pale] + 0.45
     shown[weight <= 0] = 0.90
-    half = planes.PLANE_STEP_MM / 2
+    half = (right[1] - right[0]) / 2
     extent = (right[0] - half, right[-1] + half, up[0] - half, up[-1] + half)
     axes.imshow(shown, origin="lower", extent=extent, interpolation="nearest")
     if weight.min() < FULL_SUPPORT < weight.max():
@@ -168,8 +173,6 @@ def _draw_plane(
         axes.contour(
             right, up, weight, [FULL_SUPPORT], colors=_INK, linewidths=1.2, linestyles="dashed"
         )
-    if LAYOUTS[plane].downwards:
-        axes.invert_yaxis()
 
 
 def _over(grey: Array, colour: Array) -> Array:

@@ -16,14 +16,15 @@ from distcorr.field import Lattice
 if TYPE_CHECKING:
     from distcorr.correction.drawing import SupportedField
 
-HALF_WIDTH_MM = 200.0
-"""Of what is drawn around the isocentre; the field of view of most scans."""
+HALF_WIDTH_MM = 215.0
+"""Of what is drawn around the isocentre: the largest shell and its label."""
 
 EDGES_MM = (0.0, 100.0, 150.0, 200.0)
 """Shells that the facts tell, those that are drawn."""
 
-DPI = 80
-"""A figure some 1,100 pixels wide, as wide as a notebook's column."""
+STEP_MM = 5.0
+DPI = 72
+"""Both coarse: a figure as wide as a notebook's column, in some 150 kB."""
 
 MOST_REFERENCES = 8
 """So many references are named; the worst come first."""
@@ -74,7 +75,7 @@ def field_picture(known: SupportedField) -> Picture:
     from distcorr.correction.drawing import displacement_of, three_planes
 
     box = np.full(3, -HALF_WIDTH_MM), np.full(3, HALF_WIDTH_MM)
-    figure = three_planes(known, displacement_of(known, box), box, arrows=False)
+    figure = three_planes(known, displacement_of(known, box), box, step_mm=STEP_MM, arrows=False)
     return Picture(
         figure_image(figure, DPI),
         "Length of the displacement, mm. Circles: shells around the isocentre, mm. Dashed: edge "

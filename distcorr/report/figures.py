@@ -7,7 +7,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
-from distcorr.correction import Correction
+from distcorr.correction import Correction, planes
 from distcorr.correction.drawing import (
     LEAST_TOP_MM,
     Quantity,
@@ -17,7 +17,6 @@ from distcorr.correction.drawing import (
 )
 from distcorr.correction.planes import LAYOUTS, Box, supported_box
 from distcorr.display import figure_image
-from distcorr.facts import Plane
 from distcorr.report.pictures import PIXEL_MM, Anatomy, PlanePictures
 
 Array = NDArray[np.float64]
@@ -44,15 +43,13 @@ def field_figure(correction: Correction, anatomy: Anatomy | None = None) -> str:
         Data URI of a PNG.
     """
     box = supported_box(correction)
-    quantity = displacement_of(correction, box)
-    return figure_image(three_planes(correction, quantity, box, _greys(anatomy), arrows=True))
+    return _drawn(correction, displacement_of(correction, box), box, anatomy, arrows=True)
 
 
 def sd_figure(correction: Correction, anatomy: Anatomy | None = None) -> str:
     """Length of the standard deviation of D in three planes; as :func:`field_figure`."""
     box = supported_box(correction)
-    quantity = _sd_of(correction, box)
-    return figure_image(three_planes(correction, quantity, box, _greys(anatomy), arrows=False))
+    return _drawn(correction, _sd_of(correction, box), box, anatomy, arrows=False)
 
 
 def cut_size_mm(cut: PlanePictures) -> tuple[float, float]:
@@ -70,5 +67,11 @@ def _sd_of(correction: Correction, box: Box) -> Quantity:
     return Quantity("one standard deviation, mm", length, colours)
 
 
-def _greys(anatomy: Anatomy | None) -> dict[Plane, Array] | None:
-    return None if anatomy is None else {plane: anatomy.grey(plane) for plane in LAYOUTS}
+def _drawn(
+    correction: Correction, quantity: Quantity, box: Box, anatomy: Anatomy | None, *, arrows: bool
+) -> str:
+    greys = None if anatomy is None else {plane: anatomy.grey(plane) for plane in LAYOUTS}
+    step_mm = planes.PLANE_STEP_MM
+    return figure_image(
+        three_planes(correction, quantity, box, greys, step_mm=step_mm, arrows=arrows)
+    )
