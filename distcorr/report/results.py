@@ -25,6 +25,7 @@ class Status(StrEnum):
     FAILED = "failed"
     UNFINISHED = "unfinished"
     CORRECTED = "corrected"
+    NOT_NEEDED = "not needed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,11 @@ class ScanResult:
     name : str
     status : Status
     code : str
-        Empty unless it failed.
+        Empty unless it failed or needed no correction.
     what : str
         What went wrong, without the path of its input.
     remedy : str
-        What to do about it; empty unless it failed.
+        What to do about it; empty where ``code`` is.
     seconds, supported, displacement_mm : float or None
         Time of the work, supported fraction, largest displacement.
     corrected : Path or None
@@ -77,7 +78,7 @@ class Results:
     scans: tuple[ScanResult, ...]
 
     def worst_first(self) -> list[ScanResult]:
-        """Order them: failed, unfinished, and by displacement or lack of support.
+        """Order them: failed, unfinished, by displacement or lack of support, not needed.
 
         A corrected scan stands where the worse of its two ranks puts it.
         """
