@@ -17,7 +17,7 @@ from distcorr.correction.drawing import (
 )
 from distcorr.correction.planes import LAYOUTS, Box, supported_box
 from distcorr.display import figure_image
-from distcorr.report.pictures import PIXEL_MM, Anatomy, PlanePictures
+from distcorr.report.pictures import Anatomy
 
 Array = NDArray[np.float64]
 
@@ -50,12 +50,6 @@ def sd_figure(correction: Correction, anatomy: Anatomy | None = None) -> str:
     """Length of the standard deviation of D in three planes; as :func:`field_figure`."""
     box = supported_box(correction)
     return _drawn(correction, _sd_of(correction, box), box, anatomy, arrows=False)
-
-
-def cut_size_mm(cut: PlanePictures) -> tuple[float, float]:
-    """Width and height of a cut, mm."""
-    rows, columns = cut.axial_before.shape
-    return columns * PIXEL_MM, rows * PIXEL_MM
 
 
 def _sd_of(correction: Correction, box: Box) -> Quantity:

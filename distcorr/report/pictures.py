@@ -66,6 +66,12 @@ class PlanePictures:
     coronal_after: Image
     position_mm: float
 
+    @property
+    def size_mm(self) -> tuple[float, float]:
+        """Width and height."""
+        rows, columns = self.axial_before.shape
+        return columns * PIXEL_MM, rows * PIXEL_MM
+
 
 @dataclass(frozen=True, eq=False)
 class ReferencePictures:
