@@ -50,7 +50,7 @@ def card(title: str, pictures: Sequence[Picture], facts: Facts) -> str:
     """
     shown = "".join(_figure(one) for one in pictures)
     rows = "".join(
-        f'<tr style="background:none;{_LINE}"><th style="{_CELL};font-weight:600">'
+        f'<tr style="background:none;{_LINE}"><th style="{_CELL};font-weight:600;white-space:nowrap">'
         f'{html.escape(name)}</th><td style="{_CELL}">{html.escape(value)}</td></tr>'
         for name, value in facts
     )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 
-MARGIN_PIXELS = 24
+MARGIN_PIXELS = 28
 """Black frame with room for a letter, or two letters beside each other."""
 
 _SCALE = 2
