@@ -11,6 +11,7 @@ Facts = Sequence[tuple[str, str]]
 
 # No colours of its own: text takes the page's, and lines are grey on light and dark.
 _CELL = "text-align:left;vertical-align:top;padding:2px 10px 2px 0;border:0"
+_NAME = f"{_CELL};font-weight:600;white-space:nowrap"
 _LINE = "border-bottom:1px solid rgba(128,128,128,.35)"
 
 
@@ -50,7 +51,7 @@ def card(title: str, pictures: Sequence[Picture], facts: Facts) -> str:
     """
     shown = "".join(_figure(one) for one in pictures)
     rows = "".join(
-        f'<tr style="background:none;{_LINE}"><th style="{_CELL};font-weight:600;white-space:nowrap">'
+        f'<tr style="background:none;{_LINE}"><th style="{_NAME}">'
         f'{html.escape(name)}</th><td style="{_CELL}">{html.escape(value)}</td></tr>'
         for name, value in facts
     )
