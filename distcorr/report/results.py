@@ -15,6 +15,9 @@ from pydantic import BaseModel, ValidationError
 from distcorr.errors import REGISTRY, Code, DistcorrError
 
 TABLE = "results.json"
+EVIDENCE_MARK = "; "
+"""Stands in the table between what went wrong and the evidence."""
+
 MAX_TABLE_BYTES = 256 << 20
 """A table of a hundred thousand scans has some 50 MB."""
 
@@ -39,7 +42,8 @@ class ScanResult:
     code : str
         Empty unless it failed or needed no correction.
     what : str
-        What went wrong, without the path of its input.
+        What went wrong, without the evidence, which stays in the table: it quotes
+        descriptions of series and paths, and people write names into both.
     remedy : str
         What to do about it; empty where ``code`` is.
     seconds, supported, displacement_mm : float or None
@@ -148,7 +152,9 @@ def read_results(folder: Path) -> Results:
 
 
 def _scan(row: _Row, folder: Path) -> ScanResult:
-    what = row.what.replace(row.input, "the scan") if row.input else row.what
+    what = row.what.partition(EVIDENCE_MARK)[0]
+    if row.input:
+        what = what.replace(row.input, "the scan")
     # Names in a table are no paths: none may lead out of its folder.
     outputs = [folder / Path(name).name for name in row.outputs]
     return ScanResult(

@@ -48,6 +48,9 @@ def test_the_page_tells_failed_scans_and_those_that_need_nothing(
     assert status == 1
     assert "page-not-written" not in complaints
     assert "1 corrected, 1 failed, 0 unfinished, 1 needed no correction" in page_of(out)
+    # The series' description holds a name, and evidence quotes it.
+    assert "SURNAME" in (out / "results.json").read_text(encoding="utf-8")
+    assert "SURNAME" not in page_of(out)
     again = tmp_path / "again.html"
     assert run("report", out, again)[0] == 0
     assert again.read_text(encoding="utf-8") == page_of(out)
