@@ -106,6 +106,7 @@ class Code(StrEnum):
     INPUT_CHANGED = "input-changed"
     WORKER_DIED = "worker-died"
     CLUSTER_UNAVAILABLE = "cluster-unavailable"
+    PAGE_NOT_WRITTEN = "page-not-written"
     PACKAGE_MISSING = "package-missing"
     INTERNAL = "internal"
 
@@ -475,6 +476,11 @@ REGISTRY: dict[Code, Entry] = {
         Severity.REFUSAL,
         "the Dask cluster can't be reached or has no worker",
         "check the address, and that scheduler and workers run; then run again",
+    ),
+    Code.PAGE_NOT_WRITTEN: Entry(
+        Severity.WARNING,
+        "the page about a batch could not be written; the results do not depend on it",
+        "mend what the message names, then write it with distcorr report FOLDER OUT.html",
     ),
     Code.PACKAGE_MISSING: Entry(
         Severity.REFUSAL, "an optional package is not installed", "install the named extra"

@@ -1,6 +1,6 @@
 """Self-contained HTML pages about a correction and about a batch, to check them by eye."""
 
-from distcorr.report.batch_page import write_batch_report
+from distcorr.report.batch_page import is_batch_page, write_batch_report
 from distcorr.report.build import write_report
 from distcorr.report.heads import HeadShape, measure_heads
 from distcorr.report.pictures import PlanePictures, ReferencePictures, make_pictures
@@ -11,6 +11,7 @@ __all__ = [
     "PlanePictures",
     "ReferencePictures",
     "Results",
+    "is_batch_page",
     "make_pictures",
     "measure_heads",
     "read_results",
