@@ -233,7 +233,7 @@ def _sum_moments(places, valid, values, quantities, sums):  # type: ignore[no-un
         for p in range(places.first[plane], places.first[plane + 1]):
             if not valid[p]:
                 continue
-            j, i = places.cell[1, places.index[p, 1]], places.cell[2, places.index[p, 2]]
+            j, i = places.cell[1, places.zyx[p, 1]], places.cell[2, places.zyx[p, 2]]
             row = sums[plane, j, i]
             a = values[p]
             for n in range(quantities.shape[1]):

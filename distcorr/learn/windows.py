@@ -30,7 +30,7 @@ class Places(NamedTuple):
 
     Attributes
     ----------
-    index : ndarray of int16, shape (m, 3)
+    zyx : ndarray of int16, shape (m, 3)
         z, y, x of each point in the dense grid, planes in ascending order.
     cell, low, high : ndarray of int16, shape (3, longest side)
         For z, y and x: by index, the cell that holds it and those to interpolate between.
@@ -40,7 +40,7 @@ class Places(NamedTuple):
         First point of each plane of cells, then m.
     """
 
-    index: NDArray[np.int16]
+    zyx: NDArray[np.int16]
     cell: NDArray[np.int16]
     low: NDArray[np.int16]
     high: NDArray[np.int16]
@@ -50,8 +50,8 @@ class Places(NamedTuple):
     @classmethod
     def of(cls, shape: tuple[int, int, int], where: NDArray[np.intp], edge: int) -> Places:
         """Find the points at ascending flat indices in cells of a given edge."""
-        index = np.empty((len(where), 3), np.int16)
-        _split(where, shape, index)
+        zyx = np.empty((len(where), 3), np.int16)
+        _split(where, shape, zyx)
         along = np.arange(max(shape))
         at = (along + 0.5) / edge - 0.5
         low = np.floor(at)
@@ -59,7 +59,7 @@ class Places(NamedTuple):
         last = (cells - 1)[:, None]
         planes = np.arange(cells[0] + 1) * (edge * shape[1] * shape[2])
         return cls(
-            index,
+            zyx,
             np.minimum(along // edge, last).astype(np.int16),
             np.clip(low, 0, last).astype(np.int16),
             np.clip(low + 1, 0, last).astype(np.int16),
@@ -170,12 +170,12 @@ def _sum_along(values, half, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, parallel=True)
-def _split(where, shape, index):  # type: ignore[no-untyped-def]
+def _split(where, shape, zyx):  # type: ignore[no-untyped-def]
     for p in prange(where.shape[0]):
         line = where[p] // shape[2]
-        index[p, 0] = line // shape[1]
-        index[p, 1] = line % shape[1]
-        index[p, 2] = where[p] % shape[2]
+        zyx[p, 0] = line // shape[1]
+        zyx[p, 1] = line % shape[1]
+        zyx[p, 2] = where[p] % shape[2]
 
 
 @njit(cache=True, parallel=True)
@@ -184,7 +184,7 @@ def _sum_in_cells(places, valid, values, sums):  # type: ignore[no-untyped-def]
     for plane in prange(sums.shape[0]):
         for p in range(places.first[plane], places.first[plane + 1]):
             if valid[p]:
-                j, i = places.cell[1, places.index[p, 1]], places.cell[2, places.index[p, 2]]
+                j, i = places.cell[1, places.zyx[p, 1]], places.cell[2, places.zyx[p, 2]]
                 for n in range(values.shape[1]):
                     sums[plane, j, i, n] += values[p, n]
 
@@ -203,7 +203,7 @@ def _interpolate(places, sums, factor, out):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def sums_at(places, p, sums, total):  # type: ignore[no-untyped-def]
     """Interpolate sums (z, y, x, n) at point ``p`` into ``total``, shape (n,)."""
-    z, y, x = places.index[p, 0], places.index[p, 1], places.index[p, 2]
+    z, y, x = places.zyx[p, 0], places.zyx[p, 1], places.zyx[p, 2]
     w, v, u = places.share[z], places.share[y], places.share[x]
     i0, i1 = places.low[2, x], places.high[2, x]
     total[:] = 0.0
