@@ -1,22 +1,25 @@
 """Simulated femoral heads whose shape is known, as scans show them.
 
-What counts as known: the head is the part of the femur's ball on the pelvis's side of
-the plane in which the ball and the neck meet. Dense points of that surface, spread
-evenly, are taken to where the scan shows them by the simulator's own map, exactly and
-without voxels, and the ellipsoid of least orthogonal distances to them is the known
-one. The distance is exact (D. Eberly, Distance from a Point to an Ellipse, an
-Ellipsoid, or a Hyperellipsoid, 2013), and nothing is shared with distcorr.roundness.
-The field bends a ball into nearly an ellipsoid; ``bent_mm`` tells how nearly, and
-``second_moments`` gives the axis ratio by another definition.
+What counts as known: the head is a ball, of which the neck takes a cap away, up to the
+plane in which ball and neck meet. Dense points of the whole ball, spread evenly, are
+taken to where the scan shows them by the simulator's own map, exactly and without
+voxels, and the ellipsoid of least orthogonal distances to them is the known one,
+wherever the head is cut or the field of view ends. The distance is exact (D. Eberly,
+Distance from a Point to an Ellipse, an Ellipsoid, or a Hyperellipsoid, 2013), and
+nothing is shared with distcorr.roundness. The field bends a ball into nearly an
+ellipsoid; ``bent_mm`` tells how nearly, and ``second_moments`` gives the axis ratio by
+another definition.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
+from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
 
 from distcorr.facts import Plane, VendorState
@@ -26,7 +29,7 @@ from distcorr.phantom.legs_body import make_body
 from distcorr.phantom.motion import random_motion
 from distcorr.phantom.scanner import SimulatedScan
 from distcorr.phantom.settings import ScanSettings
-from distcorr.space import Grid, PatientPosition, Volume, transform_points
+from distcorr.space import Grid, PatientPosition, Volume
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -36,6 +39,10 @@ TABLE_MM = -55.0
 
 KNOWN_POINTS = 4000
 """1.3 mm apart: the known axis ratio is settled to 1e-5."""
+
+OUTLINE_POINTS = 400
+MESH_POINTS = 1500
+"""2.2 mm apart, as from marching cubes on a scan of 2 mm."""
 
 MARGIN_MM = 12.0
 """Around a head within its label map, as a person draws it into a scan."""
@@ -57,8 +64,6 @@ class Head:
         True direction of the neck, a unit vector.
     cut_mm : float
         Distance from the centre at which the neck begins.
-    neck_radii_mm : tuple of float
-        Of the neck at the head's centre, and how much it grows with each mm.
     """
 
     name: str
@@ -74,11 +79,30 @@ class Head:
         in_ball = np.linalg.norm(away, axis=-1) <= self.radius_mm
         return np.asarray(in_ball & (away @ self.neck_lps <= self.cut_mm))
 
-    def surface(self, count: int = KNOWN_POINTS) -> Array:
-        """Spread points evenly over what is left of the ball, shape (n, 3)."""
-        directions = fibonacci(count)
-        kept = self.radius_mm * (directions @ self.neck_lps) <= self.cut_mm
-        return np.asarray(self.centre_lps + self.radius_mm * directions[kept])
+    def ball(self, count: int = KNOWN_POINTS) -> Array:
+        """Spread points evenly over the whole ball, shape (count, 3)."""
+        return np.asarray(self.centre_lps + self.radius_mm * fibonacci(count))
+
+    def mesh(self) -> tuple[Array, Array]:
+        """Triangulate the head, closed where it is cut; vertices and triangles."""
+        vertices = self.ball(MESH_POINTS) - self.centre_lps
+        vertices = vertices[vertices @ self.neck_lps <= self.cut_mm]
+        if np.isfinite(self.cut_mm):
+            vertices = np.vstack([vertices, self._lid()])
+        return self.centre_lps + vertices, ConvexHull(vertices).simplices
+
+    def _lid(self) -> Array:
+        """Points where the neck was cut off, slightly domed so that a hull keeps them."""
+        across = np.linalg.svd(self.neck_lps[None])[2][1:]
+        reach = np.sqrt(self.radius_mm**2 - self.cut_mm**2)
+        spots = np.arange(-reach, reach, 2.0)
+        u, v = (axis.ravel() for axis in np.meshgrid(spots, spots))
+        within = u**2 + v**2 < reach**2
+        u, v = u[within], v[within]
+        height = self.cut_mm + 0.2 * (1.0 - (u**2 + v**2) / reach**2)
+        return np.asarray(
+            np.outer(u, across[0]) + np.outer(v, across[1]) + np.outer(height, self.neck_lps)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,14 +133,15 @@ def unpainted_scan(
     *,
     position: PatientPosition = PatientPosition.HFS,
     table_mm: float = TABLE_MM,
+    voxel_mm: float = 10.0,
 ) -> SimulatedScan:
     """Lay a subject into the scanner for a coronal scan whose pixels are not needed."""
     settings = ScanSettings(
         Plane.CORONAL,
         state,
-        pixel_mm=10.0,
-        slice_spacing_mm=10.0,
-        slice_thickness_mm=10.0,
+        pixel_mm=voxel_mm,
+        slice_spacing_mm=voxel_mm,
+        slice_thickness_mm=voxel_mm,
         patient_position=position,
         table_mm=(0.0, 0.0, table_mm),
     )
@@ -158,7 +183,7 @@ def label_of(
     The grid has the axes of the scan; ``phase``, shape (3,), in voxels, places the head
     between the voxels' centres.
     """
-    outline = head.centre_lps + head.radius_mm * fibonacci(KNOWN_POINTS)
+    outline = head.ball(OUTLINE_POINTS)
     places = head.scan.shown_lps(outline) if shown else outline
     along = head.scan.volume.grid.direction
     low = (places @ along).min(axis=0) - MARGIN_MM
@@ -182,12 +207,6 @@ def cropped(label: Volume, axis: int, share: float) -> Volume:
     grid = label.grid
     origin = grid.origin + grid.direction[:, axis] * grid.spacing[axis] * first
     return Volume(array, replace(grid, size=array.shape[::-1], origin=origin))
-
-
-def within(label: Volume, points_lps: Array) -> Mask:
-    """Tell which points lie within a label map's field of view."""
-    index = transform_points(label.grid.T_index_lps, points_lps)
-    return np.asarray(((index > -0.5) & (index < np.array(label.grid.size) - 0.5)).all(axis=-1))
 
 
 def known_shape(points_lps: Array) -> Known:
@@ -214,16 +233,14 @@ def known_shape(points_lps: Array) -> Known:
     )
 
 
-def second_moments(head: Head, mapping) -> float:  # type: ignore[no-untyped-def]
+def second_moments(head: Head, mapping: Callable[[Array], Array]) -> float:
     """Axis ratio of the ellipsoid with the second moments of the whole mapped ball."""
-    spots = np.linspace(-1.0, 1.0, 81)
+    spots = np.linspace(-1.0, 1.0, 21)
     ball = np.stack(np.meshgrid(spots, spots, spots), axis=-1).reshape(-1, 3)
     ball = ball[np.linalg.norm(ball, axis=1) <= 1.0] * head.radius_mm
     step = 0.01
     placed = mapping(head.centre_lps + ball)
-    edges = [
-        (mapping(head.centre_lps + ball + step * e) - placed) / step for e in np.eye(3)
-    ]
+    edges = [(mapping(head.centre_lps + ball + step * e) - placed) / step for e in np.eye(3)]
     weights = np.linalg.det(np.stack(edges, axis=-1))
     values = np.linalg.eigvalsh(np.cov(placed.T, aweights=weights))
     return float(np.sqrt(values[0] / values[2]))

@@ -39,8 +39,9 @@ covers a neck's cut at 0.75 (41 degrees) 16 degrees off."""
 HEIGHTS = np.arange(0.40, 0.97, 0.03)
 """Of planes that are tried, in radii: a deeper one leaves too little of a ball."""
 
-EDGE = 0.3
-"""Width of the edge in the search, voxels."""
+EDGES = (0.3, 0.12)
+"""Widths of the edge, voxels: first wide, as a plane among few is up to 16 degrees off, then
+so narrow that an ellipsoid can't take a cut for a squeeze."""
 
 SEARCHED = 2500
 """Voxels that the search looks at, enough for a plane."""
@@ -51,7 +52,6 @@ TILT = 0.15
 REFINED = 5
 """Directions that are refined."""
 
-ROUNDS = 2
 EVALUATIONS = 80
 
 STEPS = 6
@@ -101,14 +101,15 @@ def _below_likely_cut(surface: Surface, sphere: Sphere, away: Array) -> Mask:
     assert surface.inside is not None  # of voxels
     every = max(1, len(surface.points_lps) // SEARCHED)
     points, inside = sphere.placed(surface.points_lps)[::every], surface.inside[::every]
-    search = _Search(points, inside, EDGE * voxel_of(surface, sphere))
-    whole = search.fitted(np.zeros(NUMBERS), np.ones(len(points), dtype=np.bool_), 3 * STEPS)
-    found = [search.best_height(whole, normal) for normal in evenly_spread(DIRECTIONS)]
+    wide, narrow = (_Search(points, inside, e * voxel_of(surface, sphere)) for e in EDGES)
+    everything = np.ones(len(points), dtype=np.bool_)
+    whole = wide.fitted(np.zeros(NUMBERS), everything, 3 * STEPS)
+    found = [wide.best_height(whole, normal) for normal in evenly_spread(DIRECTIONS)]
     found.sort(key=lambda cut: cut.likelihood)
-    best = max(
-        (search.refined(whole, cut) for cut in found[-REFINED:]), key=lambda cut: cut.likelihood
-    )
-    if best.likelihood < search.likelihood(inside_by(whole, points)) + EVIDENCE:
+    refined = [narrow.refined(whole, wide.refined(whole, cut)) for cut in found[-REFINED:]]
+    best = max(refined, key=lambda cut: cut.likelihood)
+    uncut = narrow.fitted(whole, everything, 3 * STEPS)
+    if best.likelihood < narrow.likelihood(inside_by(uncut, points)) + EVIDENCE:
         return np.ones(len(away), dtype=np.bool_)
     margin = MARGIN * surface.steps_mm(best.normal[None])[0] / sphere.radius_mm
     return np.asarray(away @ best.normal < best.height - margin)
@@ -148,25 +149,22 @@ class _Search:
         return _Cut(normal, float(HEIGHTS[best]), likelihoods[best])
 
     def refined(self, start: Array, cut: _Cut) -> _Cut:
-        """Tilt and shift a plane, and fit what is below it, in turns."""
+        """Fit what is below a plane, and tilt and shift it."""
         from scipy.optimize import minimize  # slow to import
 
-        for _ in range(ROUNDS):
-            counted = self.points @ cut.normal < cut.height - 2.0 * self.edge
-            d = inside_by(self.fitted(start, counted, STEPS), self.points)
+        counted = self.points @ cut.normal < cut.height - 2.0 * self.edge
+        d = inside_by(self.fitted(start, counted, 2 * STEPS), self.points)
 
-            def unlikely(plane: Array, d: Array = d) -> float:
-                height = float(np.linalg.norm(plane))
-                up = self.points @ plane / height
-                return -self.likelihood(np.minimum(d, height - up))
+        def unlikely(plane: Array) -> float:
+            height = float(np.linalg.norm(plane))
+            return -self.likelihood(np.minimum(d, height - self.points @ plane / height))
 
-            plane = cut.height * cut.normal
-            corners = np.vstack([plane, plane + TILT * np.eye(3)])
-            options = {"initial_simplex": corners, "maxfev": EVALUATIONS}
-            found = minimize(unlikely, plane, method="Nelder-Mead", options=options)
-            height = float(np.linalg.norm(found.x))
-            cut = _Cut(found.x / height, height, -float(found.fun))
-        return cut
+        plane = cut.height * cut.normal
+        corners = np.vstack([plane, plane + TILT * np.eye(3)])
+        options = {"initial_simplex": corners, "maxfev": EVALUATIONS}
+        found = minimize(unlikely, plane, method="Nelder-Mead", options=options)
+        height = float(np.linalg.norm(found.x))
+        return _Cut(found.x / height, height, -float(found.fun))
 
 
 def evenly_spread(count: int) -> Array:
@@ -176,4 +174,3 @@ def evenly_spread(count: int) -> Array:
     azimuth = np.pi * (1 + 5**0.5) * n
     r = np.sqrt(1 - z * z)
     return np.stack([r * np.cos(azimuth), r * np.sin(azimuth), z], axis=-1)
-
