@@ -189,11 +189,13 @@ def _errors(
 def _verdict(
     heads: list[_Head], errors: tuple[NDArray[np.float64], NDArray[np.float64]]
 ) -> list[str]:
-    lines = [
-        f"{head.name}: axis ratio {head.ball.shown.axis_ratio:.3f} as scanned (squeezed "
-        f"{head.ball.shown.squeeze_name}), {head.ball.corrected.axis_ratio:.3f} corrected, 1.000 true"
-        for head in heads
-    ]
+    lines = []
+    for head in heads:
+        shown, corrected = head.ball.shown, head.ball.corrected
+        lines.append(
+            f"{head.name}: axis ratio {shown.axis_ratio:.3f} as scanned (squeezed "
+            f"{shown.squeeze_name}), {corrected.axis_ratio:.3f} corrected, 1.000 true"
+        )
     before, after = errors
     lines.append(
         f"displacement within {RADIUS_MM:.0f} mm of the isocentre: mean {before.mean():.2f} mm "

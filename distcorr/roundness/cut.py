@@ -43,7 +43,7 @@ EDGES = (0.3, 0.12)
 """Widths of the edge, voxels: first wide, as a plane among few is up to 16 degrees off, then
 so narrow that an ellipsoid can't take a cut for a squeeze."""
 
-SEARCHED = 2500
+SEARCHED = 1200
 """Voxels that the search looks at, enough for a plane."""
 
 TILT = 0.15
@@ -54,7 +54,7 @@ REFINED = 5
 
 EVALUATIONS = 80
 
-STEPS = 6
+STEPS = 4
 """Of scoring for each direction; they start at one solution."""
 
 EVIDENCE = 12.0
@@ -132,8 +132,8 @@ class _Search:
     inside: Mask
     edge: float
 
-    def likelihood(self, inside_by: Array) -> float:
-        return log_likelihood(inside_by, self.inside, self.edge)
+    def likelihood(self, distance: Array) -> float:
+        return log_likelihood(distance, self.inside, self.edge)
 
     def fitted(self, x: Array, counted: Mask, steps: int) -> Array:
         for _ in range(steps):

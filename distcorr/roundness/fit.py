@@ -26,6 +26,7 @@ from distcorr.roundness.shape import (
     ELLIPSOID_NUMBERS,
     NUMBERS,
     inside_and_slopes,
+    inside_by,
     radii_and_axes,
 )
 from distcorr.roundness.surface import Surface
@@ -48,6 +49,9 @@ SETTLED = 1e-5
 
 MAX_STEP = 0.1
 """Largest step, relative to the radius: the distance is linear no further."""
+
+FAR = 12.0
+"""Distance, in widths of the edge, at which a voxel is on its side with certainty: 6e-6."""
 
 MAX_AXIS_RATIO = 20.0
 """A longer ellipsoid is a fit that ran away: the points do not enclose a ball."""
@@ -157,7 +161,12 @@ def fit_sphere(surface: Surface) -> Sphere:
     return Sphere(x[:3], float(x[3]))
 
 
-def fit_ellipsoid(surface: Surface, sphere: Sphere | None = None, start: Fit | None = None) -> Fit:
+def fit_ellipsoid(surface: Surface, sphere: Sphere | None = None) -> Ellipsoid:
+    """Fit the likeliest ellipsoid; :func:`fit_shape` without the bend."""
+    return fit_shape(surface, sphere).ellipsoid
+
+
+def fit_shape(surface: Surface, sphere: Sphere | None = None, start: Fit | None = None) -> Fit:
     """Fit an ellipsoid that may be slightly bent.
 
     Parameters
@@ -194,9 +203,9 @@ def voxel_of(surface: Surface, sphere: Sphere) -> float:
     return float(steps.mean()) / sphere.radius_mm
 
 
-def log_likelihood(inside_by: Array, inside: Mask, edge: float) -> float:
+def log_likelihood(distance: Array, inside: Mask, edge: float) -> float:
     """Logarithm of the probability of voxels at distances inside of a surface."""
-    right = expit(np.where(inside, inside_by, -inside_by) / edge)
+    right = expit(np.where(inside, distance, -distance) / edge)
     return float(np.log(MISLABELLED + (1.0 - 2.0 * MISLABELLED) * right).sum())
 
 
@@ -238,11 +247,14 @@ def _fit_voxels(x: Array, points: Array, inside: Mask, widths: list[float]) -> t
     """Fit with one width of the edge after the other; the likeliest counts."""
     best, edge, highest = x, widths[0], -np.inf
     for width in widths:
+        # Voxels far from the surface agree with all that a step can change.
+        far = FAR * width + MAX_STEP * widths[0]
+        near = np.abs(inside_by(x, points)) < far
         for _ in range(MAX_STEPS):
-            x, length = scored(x, points, inside, width)
+            x, length = scored(x, points[near], inside[near], width)
             if length <= SETTLED:
                 break
-        likelihood = log_likelihood(inside_and_slopes(x, points)[0], inside, width)
+        likelihood = log_likelihood(inside_by(x, points), inside, width)
         if likelihood <= highest:
             break
         best, edge, highest = x, width, likelihood

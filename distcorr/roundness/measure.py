@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc, fdtrc
 
 from distcorr.roundness.cut import evenly_spread, without_cut
-from distcorr.roundness.fit import Ellipsoid, Fit, Sphere, fit_ellipsoid, fit_sphere
+from distcorr.roundness.fit import Ellipsoid, Fit, Sphere, fit_shape, fit_sphere
 from distcorr.roundness.posterior import draw_shapes
 from distcorr.roundness.surface import Surface
 
@@ -123,7 +123,7 @@ def measure_roundness(surface: Surface) -> Roundness:
     """
     sphere = fit_sphere(surface)
     ball = without_cut(surface, sphere)
-    likeliest = fit_ellipsoid(ball, sphere)
+    likeliest = fit_shape(ball, sphere)
     scatters = []
     ellipsoid = likeliest.ellipsoid
     if ball.inside is not None:
@@ -134,7 +134,7 @@ def measure_roundness(surface: Surface) -> Roundness:
     if len(present) < MIN_PATCHES:
         return Roundness(sphere, ellipsoid, None, None)
     left_out = [
-        fit_ellipsoid(ball.where(patch != one), sphere, likeliest).ellipsoid for one in present
+        fit_shape(ball.where(patch != one), sphere, likeliest).ellipsoid for one in present
     ]
     scatters.append(_scatter_of_patches(_deviation(likeliest.ellipsoid), left_out))
     return Roundness(

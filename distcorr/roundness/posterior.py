@@ -15,20 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from distcorr.roundness.fit import MISLABELLED, Fit, voxel_of
+from distcorr.roundness.fit import FAR, MISLABELLED, Fit, voxel_of
 from distcorr.roundness.shape import BEND_SD, ELLIPSOID_NUMBERS, NUMBERS, inside_and_slopes
 from distcorr.roundness.surface import Mask, Surface
 
 Array = NDArray[np.float64]
 
-DRAWS = 12000
-"""Of which a third is for settling; the rest holds some 200 that know nothing of each other."""
+DRAWS = 9000
+"""Of which a third is for settling; the rest holds some 150 that know nothing of each other."""
 
 ADAPT_EVERY = 500
 SEED = 5
 """Equal labels give equal figures."""
 
-NEAR = 0.6
+NEAR = 0.25
 """Distance from the surface, in voxels, up to which voxels are looked at: shapes that
 are likely differ less, and voxels farther off agree with all of them."""
 
@@ -67,7 +67,7 @@ def draw_shapes(surface: Surface, likeliest: Fit) -> Draws:
     voxel = voxel_of(surface, likeliest.sphere)
     # Distances are linear in the small changes that voxels allow.
     d, slopes = inside_and_slopes(likeliest.numbers, points)
-    near = np.abs(d) < max(NEAR * voxel, 6.0 * likeliest.edge)
+    near = np.abs(d) < max(NEAR * voxel, FAR * likeliest.edge)
     d, slopes = d[near], slopes[near]
     model = _Model(d, slopes, surface.inside[near], likeliest.numbers, SHARPEST * voxel)
     drawn = _metropolis(model, np.append(np.zeros(NUMBERS), np.log(likeliest.edge)))
