@@ -29,18 +29,19 @@ MIN_CUT = 0.02
 MIN_LEFT = 0.3
 """Share of the points that has to be left without a cut; less is no ball."""
 
-DIRECTIONS = 48
-"""Of necks that are tried: 32 degrees apart."""
+DIRECTIONS = 96
+"""Of necks that are tried: 22 degrees apart."""
 
 CAP = 0.55
 """Height, in radii, of the cap's edge that is left out of a fit: 57 degrees, so that it
-covers a neck's cut at 0.75 (41 degrees) 16 degrees off."""
+covers a neck's cut at 0.75 (41 degrees) 11 degrees off."""
 
-HEIGHTS = np.arange(0.40, 0.97, 0.03)
-"""Of planes that are tried, in radii: a deeper one leaves too little of a ball."""
+HEIGHTS = np.arange(0.40, 0.90, 0.03)
+"""Of planes that are tried, in radii: a deeper one leaves too little of a ball, a
+shallower one takes hardly a voxel away."""
 
 EDGES = (0.3, 0.12)
-"""Widths of the edge, voxels: first wide, as a plane among few is up to 16 degrees off, then
+"""Widths of the edge, voxels: first wide, as a plane among few is up to 11 degrees off, then
 so narrow that an ellipsoid can't take a cut for a squeeze."""
 
 SEARCHED = 1200
@@ -49,12 +50,13 @@ SEARCHED = 1200
 TILT = 0.15
 """First step of the refinement of a plane, radii."""
 
-REFINED = 5
-"""Directions that are refined."""
+REFINED = 8
+NARROWED = 3
+"""Likeliest planes that are refined with a wide edge, and of those with a narrow one."""
 
 EVALUATIONS = 80
 
-STEPS = 4
+STEPS = 3
 """Of scoring for each direction; they start at one solution."""
 
 EVIDENCE = 12.0
@@ -106,8 +108,13 @@ def _below_likely_cut(surface: Surface, sphere: Sphere, away: Array) -> Mask:
     whole = wide.fitted(np.zeros(NUMBERS), everything, 3 * STEPS)
     found = [wide.best_height(whole, normal) for normal in evenly_spread(DIRECTIONS)]
     found.sort(key=lambda cut: cut.likelihood)
-    refined = [narrow.refined(whole, wide.refined(whole, cut)) for cut in found[-REFINED:]]
-    best = max(refined, key=lambda cut: cut.likelihood)
+    refined = sorted(
+        (wide.refined(whole, cut) for cut in found[-REFINED:]), key=lambda cut: cut.likelihood
+    )
+    best = max(
+        (narrow.refined(whole, cut) for cut in refined[-NARROWED:]),
+        key=lambda cut: cut.likelihood,
+    )
     uncut = narrow.fitted(whole, everything, 3 * STEPS)
     if best.likelihood < narrow.likelihood(inside_by(uncut, points)) + EVIDENCE:
         return np.ones(len(away), dtype=np.bool_)
@@ -153,7 +160,7 @@ class _Search:
         from scipy.optimize import minimize  # slow to import
 
         counted = self.points @ cut.normal < cut.height - 2.0 * self.edge
-        d = inside_by(self.fitted(start, counted, 2 * STEPS), self.points)
+        d = inside_by(self.fitted(start, counted, 3 * STEPS), self.points)
 
         def unlikely(plane: Array) -> float:
             height = float(np.linalg.norm(plane))

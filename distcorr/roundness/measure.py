@@ -133,9 +133,7 @@ def measure_roundness(surface: Surface) -> Roundness:
     present = np.unique(patch)
     if len(present) < MIN_PATCHES:
         return Roundness(sphere, ellipsoid, None, None)
-    left_out = [
-        fit_shape(ball.where(patch != one), sphere, likeliest).ellipsoid for one in present
-    ]
+    left_out = [fit_shape(ball.where(patch != one), sphere, likeliest).ellipsoid for one in present]
     scatters.append(_scatter_of_patches(_deviation(likeliest.ellipsoid), left_out))
     return Roundness(
         sphere,

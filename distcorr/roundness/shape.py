@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 ELLIPSOID_NUMBERS = 9
 NUMBERS = 16
 
-BEND_SD = 0.005
+BEND_SD = 0.003
 """Standard deviation of each number of the bend, of the radius. Femoral heads 180 mm from
 the isocentre are bent by 0.003 to 0.012 in all, root mean square over the surface."""
 
