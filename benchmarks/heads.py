@@ -205,8 +205,9 @@ def cropped(label: Volume, axis: int, share: float) -> Volume:
     kept[2 - axis] = slice(first, None)
     array = label.array[tuple(kept)]
     grid = label.grid
-    origin = grid.origin + grid.direction[:, axis] * grid.spacing[axis] * first
-    return Volume(array, replace(grid, size=array.shape[::-1], origin=origin))
+    origin = grid.origin_lps + grid.direction[:, axis] * grid.spacing[axis] * first
+    depth, height, width = array.shape
+    return Volume(array, replace(grid, size=(width, height, depth), origin_lps=origin))
 
 
 def known_shape(points_lps: Array) -> Known:
