@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import resource
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distcorr import __version__
+import distcorr
 from distcorr.acquisition import Scan
 from distcorr.errors import DistcorrError
 from distcorr.field import HarmonicField
@@ -272,17 +272,20 @@ class Log:
                 yield from (json.loads(line) for line in stream if line.strip())
 
 
+JUDGED = ("acquisition.py", "facts.py", "field", "learn", "phantom", "space")
+"""Rooms of the package that an outcome depends on."""
+
+
 def software_version() -> str:
-    """Version of the package and, in a checkout, its commit and whether it was changed."""
-    folder = Path(__file__).parents[1]
-
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True)
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    commit = git("rev-parse", "--short", "HEAD")
-    changed = "+changed" if git("status", "--porcelain", "--", "distcorr") else ""
-    return f"{__version__}+{commit}{changed}" if commit else __version__
+    """Version of the package with a digest of the sources that an outcome depends on."""
+    package = Path(distcorr.__file__).parent
+    digest = hashlib.sha256()
+    for room in JUDGED:
+        path = package / room
+        for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(f"{source.relative_to(package).as_posix()}\0".encode())
+            digest.update(source.read_bytes())
+    return f"{distcorr.__version__}+{digest.hexdigest()[:12]}"
 
 
 def peak_memory_mb() -> float:
