@@ -247,7 +247,7 @@ def survive(folder: Path, scans: Sequence[Path]) -> str:
     command = [
         sys.executable, "-c", "from distcorr.cli.main import main; main()", "apply",
         str(folder / "scanner.distcorr"), *map(str, scans), "-o", str(out), *STATED,
-        "--jobs", str(WORKERS), "--quiet",
+        "--jobs", str(WORKERS), "--quiet", "--no-report",
     ]  # fmt: skip
     undisturbed = fresh(folder / "out-undisturbed")
     calm = [str(undisturbed) if word == str(out) else word for word in command]
