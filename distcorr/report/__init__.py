@@ -2,16 +2,28 @@
 
 from distcorr.report.batch_page import write_batch_report
 from distcorr.report.build import write_report
+from distcorr.report.captioned import Captioned
 from distcorr.report.heads import HeadShape, measure_heads
-from distcorr.report.pictures import PlanePictures, ReferencePictures, make_pictures
+from distcorr.report.pictures import (
+    MatchedVolumes,
+    PlanePictures,
+    ReferencePictures,
+    make_pictures,
+    match_volumes,
+)
 from distcorr.report.results import Results, read_results
+from distcorr.report.viewer import LinkedCuts
 
 __all__ = [
+    "Captioned",
     "HeadShape",
+    "LinkedCuts",
+    "MatchedVolumes",
     "PlanePictures",
     "ReferencePictures",
     "Results",
     "make_pictures",
+    "match_volumes",
     "measure_heads",
     "read_results",
     "write_batch_report",
