@@ -110,7 +110,7 @@ def repetition_figure(first: tuple[str, Shifts], second: tuple[str, Shifts]) -> 
     a, b = measured_in_both(first[1], second[1])
     known = np.maximum(_sd(a), _sd(b)) < COMPARED_SD_MM
     size = max(1.0, 1.05 * float(np.abs([a.vector[known], b.vector[known]]).max(initial=0.0)))
-    figure = Figure(figsize=(12.5, 4.3), layout="constrained")
+    figure = Figure(figsize=(12.5, 4.8), layout="constrained")
     for number, (axes, title) in enumerate(
         zip(figure.subplots(1, 3, sharex=True, sharey=True), COMPONENTS, strict=True)
     ):

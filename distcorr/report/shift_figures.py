@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from distcorr.acquisition import Scan
 from distcorr.correction import SHELL_EDGES_MM
-from distcorr.facts import Plane
 from distcorr.learn.shifts import BLOCK_MM, Shifts
 from distcorr.report.pictures import ScanSampler
 from distcorr.report.planes import LAYOUTS, Layout
@@ -107,14 +106,18 @@ def _rms_by_shell(shifts: Shifts, component: int) -> tuple[list[float], list[flo
 
 
 def worst_place(shifts: Shifts) -> Array:
-    """Centre of the block with the largest shift, scanner frame, mm.
+    """Centre of the block whose shift is farthest beyond its error, scanner frame, mm.
+
+    The longest shift would often be one that is hardly known.
 
     Parameters
     ----------
     shifts : Shifts
         Of at least one block.
     """
-    return np.asarray((shifts.block[np.argmax(shifts.length)] + 0.5) * BLOCK_MM)
+    weight = np.linalg.inv(shifts.covariance)
+    beyond = np.einsum("bi,bij,bj->b", shifts.vector, weight, shifts.vector)
+    return np.asarray((shifts.block[np.argmax(beyond)] + 0.5) * BLOCK_MM)
 
 
 def shift_map_figure(
@@ -152,14 +155,11 @@ def shift_map_figure(
             _draw_anatomy(axes, sampler, layout, centre, low, high)
             _draw_blocks(axes, shifts, layout, centre, colours)
             place = f"{'xyz'[layout.normal]} = {centre[layout.normal]:.0f} mm"
-            axes.set_title(f"{title}, {_short(plane)} {place}", fontsize=10)
+            axes.set_title(f"{plane}, {place}", fontsize=10)
+        drawn[0].set_ylabel(f"{title}\n\n{drawn[0].get_ylabel()}", fontsize=10)
     bar = figure.colorbar(colours, ax=panels, shrink=0.8, pad=0.01, extend="max")
     bar.set_label("shift between the two scans, mm")
     return figure_image(figure)
-
-
-def _short(plane: Plane) -> str:
-    return str(plane).lower()
 
 
 def _box(shifts: Shifts) -> tuple[Array, Array]:
@@ -178,8 +178,8 @@ def _draw_anatomy(
     bright = float(np.nanpercentile(image, 99)) if np.isfinite(image).any() else 1.0
     extent = (low[layout.right], high[layout.right], low[layout.up], high[layout.up])
     axes.imshow(image, cmap="gray", origin="lower", extent=extent, vmin=0, vmax=bright)
-    if layout.downwards:
-        axes.invert_yaxis()
+    axes.set_xlim(extent[:2])
+    axes.set_ylim(extent[:1:-1] if layout.downwards else extent[2:])
     axes.set_xlabel(f"{'xyz'[layout.right]}, mm", fontsize=9)
     axes.set_ylabel(f"{'xyz'[layout.up]}, mm", fontsize=9)
     axes.tick_params(labelsize=8)

@@ -31,6 +31,9 @@ VOXELS = 4e6
 FINEST_MM = 1.0
 DPI = 80
 WIDTH_IN = 12.0
+LABELS_IN = 0.8
+"""Beside and below a cut, for its numbers and names."""
+
 CURSOR = "#ffb000"
 OUTSIDE = "#26384e"
 """Where a volume does not reach; no grey, so that it isn't taken for air."""
@@ -69,8 +72,8 @@ class LinkedCuts:
         self.cursor_lps = self._nearest(middle if cursor_lps is None else cursor_lps)
 
     def __repr__(self) -> str:
-        x, y, z = self.cursor_lps
-        return f"LinkedCuts({', '.join(self.names)}; LPS {x:.0f}, {y:.0f}, {z:.0f} mm)"
+        x, y, z = (round(place) for place in self.cursor_lps)
+        return f"LinkedCuts({', '.join(self.names)}; LPS {x}, {y}, {z} mm)"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -98,7 +101,7 @@ class LinkedCuts:
         spans = [float(places[-1] - places[0]) for places in self._places]
         widths = [spans[layout.right] for layout in LAYOUTS.values()]
         tallest = max(spans[layout.up] for layout in LAYOUTS.values())
-        height = WIDTH_IN * tallest / sum(widths) + 0.7
+        height = (WIDTH_IN - 3 * LABELS_IN) * tallest / sum(widths) + LABELS_IN
         figure = Figure(figsize=(WIDTH_IN, height * len(chosen)), layout="constrained")
         panels = figure.subplots(
             len(chosen), 3, squeeze=False, gridspec_kw={"width_ratios": widths}
@@ -107,7 +110,8 @@ class LinkedCuts:
             for axes, (plane, layout) in zip(row, LAYOUTS.items(), strict=True):
                 self._draw(axes, name, layout, cursor)
                 place = f"{'xyz'[layout.normal]} = {cursor[layout.normal]:.0f} mm"
-                axes.set_title(f"{name}, {str(plane).lower()} {place}", fontsize=10)
+                axes.set_title(f"{plane}, {place}", fontsize=10)
+            row[0].set_ylabel(f"{name}\n\n{row[0].get_ylabel()}", fontsize=10)
         FigureCanvasAgg(figure)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
