@@ -15,6 +15,9 @@ DPI = 130
 OUTSIDE = (38, 56, 82)
 """Colour of pixels that a scan doesn't reach; no grey, so that it isn't taken for air."""
 
+OUTSIDE_COLOUR = "#" + bytes(OUTSIDE).hex()
+"""The same for figures."""
+
 
 def figure_image(figure: Figure) -> str:
     """Draw a figure; as data URI of a PNG, the same bytes for the same figure."""

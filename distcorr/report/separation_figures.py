@@ -9,16 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from distcorr.learn.separation import Part, Parts, Separation, Verdict
+from distcorr.learn.separation import MAX_SD_MM, Part, Parts, Separation, Verdict
 from distcorr.learn.shifts import Shifts, measured_in_both
 from distcorr.report.png import figure_image
 from distcorr.report.residuals import AFTER, BEFORE, GRID
 from distcorr.report.shift_figures import COMPONENTS
 
 Array = NDArray[np.float64]
-
-COMPARED_SD_MM = 0.6
-"""Standard deviation of a shift beyond which its place on the plane means nothing."""
 
 _WHOSE = {
     Verdict.SCANNER: "the scanner's",
@@ -108,7 +105,7 @@ def repetition_figure(first: tuple[str, Shifts], second: tuple[str, Shifts]) -> 
         Data URI of a PNG.
     """
     a, b = measured_in_both(first[1], second[1])
-    known = np.maximum(_sd(a), _sd(b)) < COMPARED_SD_MM
+    known = np.maximum(_sd(a), _sd(b)) < MAX_SD_MM
     size = max(1.0, 1.05 * float(np.abs([a.vector[known], b.vector[known]]).max(initial=0.0)))
     figure = Figure(figsize=(12.5, 4.8), layout="constrained")
     for number, (axes, title) in enumerate(

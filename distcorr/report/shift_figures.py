@@ -20,7 +20,7 @@ from distcorr.correction import SHELL_EDGES_MM
 from distcorr.learn.shifts import BLOCK_MM, Shifts
 from distcorr.report.pictures import ScanSampler
 from distcorr.report.planes import LAYOUTS, Layout
-from distcorr.report.png import figure_image
+from distcorr.report.png import OUTSIDE_COLOUR, figure_image
 from distcorr.report.residuals import AFTER, BEFORE, GRID
 
 Array = NDArray[np.float64]
@@ -177,6 +177,7 @@ def _draw_anatomy(
     image = sampler.sample(points)
     bright = float(np.nanpercentile(image, 99)) if np.isfinite(image).any() else 1.0
     extent = (low[layout.right], high[layout.right], low[layout.up], high[layout.up])
+    axes.set_facecolor(OUTSIDE_COLOUR)
     axes.imshow(image, cmap="gray", origin="lower", extent=extent, vmin=0, vmax=bright)
     axes.set_xlim(extent[:2])
     axes.set_ylim(extent[:1:-1] if layout.downwards else extent[2:])

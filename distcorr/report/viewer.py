@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import map_coordinates
 
 from distcorr.report.planes import LAYOUTS, Layout
+from distcorr.report.png import OUTSIDE_COLOUR
 from distcorr.space import Volume, transform_points
 
 Array = NDArray[np.float64]
@@ -35,8 +36,6 @@ LABELS_IN = 0.8
 """Beside and below a cut, for its numbers and names."""
 
 CURSOR = "#ffb000"
-OUTSIDE = "#26384e"
-"""Where a volume does not reach; no grey, so that it isn't taken for air."""
 
 AXES = ("x, left", "y, back", "z, head")
 """Directions of patient LPS."""
@@ -158,7 +157,7 @@ class LinkedCuts:
         half = self._step / 2
         extent = (right[0] - half, right[-1] + half, up[0] - half, up[-1] + half)
         low, high = self._window
-        axes.set_facecolor(OUTSIDE)
+        axes.set_facecolor(OUTSIDE_COLOUR)
         axes.imshow(image, cmap="gray", origin="lower", extent=extent, vmin=low, vmax=high)
         axes.axvline(cursor[layout.right], color=CURSOR, lw=0.8)
         axes.axhline(cursor[layout.up], color=CURSOR, lw=0.8)
