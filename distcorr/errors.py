@@ -74,6 +74,10 @@ class Code(StrEnum):
     ALREADY_CORRECTED = "already-corrected"
     # manifests
     MANIFEST_INVALID = "manifest-invalid"
+    INPUTS_DIFFER = "inputs-differ"
+    # public data
+    DOWNLOAD_FAILED = "download-failed"
+    HASH_MISMATCH = "hash-mismatch"
     # learning
     NOTHING_TO_LEARN = "nothing-to-learn"
     COMPONENT_UNSEEN = "component-unseen"
@@ -102,6 +106,7 @@ class Code(StrEnum):
     INPUT_CHANGED = "input-changed"
     WORKER_DIED = "worker-died"
     CLUSTER_UNAVAILABLE = "cluster-unavailable"
+    PAGE_NOT_WRITTEN = "page-not-written"
     PACKAGE_MISSING = "package-missing"
     INTERNAL = "internal"
 
@@ -331,6 +336,22 @@ REGISTRY: dict[Code, Entry] = {
         "the manifest breaks its schema",
         "correct the named key",
     ),
+    Code.INPUTS_DIFFER: Entry(
+        Severity.REFUSAL,
+        "the files of a study are not those that were recorded or learned from",
+        "restore them; if the change is meant, record or learn anew",
+    ),
+    Code.DOWNLOAD_FAILED: Entry(
+        Severity.REFUSAL,
+        "a public file can't be fetched",
+        "check the network and run again, what was fetched stays; or copy it from a folder "
+        "with --from",
+    ),
+    Code.HASH_MISMATCH: Entry(
+        Severity.REFUSAL,
+        "a file is not the one whose SHA-256 is listed",
+        "fetch it again or give an unmodified copy; do not use this one",
+    ),
     Code.NOTHING_TO_LEARN: Entry(
         Severity.REFUSAL,
         "the given pairs do not show the distortion at all",
@@ -455,6 +476,11 @@ REGISTRY: dict[Code, Entry] = {
         Severity.REFUSAL,
         "the Dask cluster can't be reached or has no worker",
         "check the address, and that scheduler and workers run; then run again",
+    ),
+    Code.PAGE_NOT_WRITTEN: Entry(
+        Severity.WARNING,
+        "the page about a batch could not be written; the results do not depend on it",
+        "mend what the message names, then write it with distcorr report FOLDER OUT.html",
     ),
     Code.PACKAGE_MISSING: Entry(
         Severity.REFUSAL, "an optional package is not installed", "install the named extra"

@@ -8,6 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Before NumPy is imported, and for the processes that tests start: threads of BLAS that
+# wait for each other busily cost ten times what small products take. Numba keeps its
+# threads, but they sleep while they wait.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # Machines that are shared or cold miss any deadline; speed is not what these tests check.
 settings.register_profile("distcorr", deadline=None)
 settings.load_profile("distcorr")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 CELL_TIMEOUT_S = 600
 """For a busy machine; a notebook takes a minute on two free processors."""
@@ -40,7 +42,11 @@ def test_no_outputs_are_committed(path: Path) -> None:
 @pytest.mark.notebook
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_run(path: Path, tmp_path: Path) -> None:
-    """In a process of its own: the kernel's own warnings are not ours."""
+    """In a process of its own: the kernel's own warnings are not ours.
+
+    It imports the source that all tests import, whose kernels are compiled by now,
+    and not a copy that was installed.
+    """
     done = subprocess.run(
         [
             sys.executable, "-c", EXECUTE, str(path),
@@ -49,6 +55,7 @@ def test_notebooks_run(path: Path, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         timeout=2 * CELL_TIMEOUT_S,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     assert (tmp_path / path.name).is_file()

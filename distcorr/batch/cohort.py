@@ -216,10 +216,18 @@ class CohortScanner(_Entry):
 class _Manifest(_Entry):
     """Which scans belong together, and what is known of them."""
 
-    reference: tuple[CohortReference, ...] = ()
-    scan: tuple[CohortScan, ...] = ()
-    points: tuple[CohortPoints, ...] = ()
-    scanner: CohortScanner | None = None
+    reference: tuple[CohortReference, ...] = Field(
+        (), description="subjects scanned twice, to learn from; one table [[reference]] each"
+    )
+    scan: tuple[CohortScan, ...] = Field(
+        (), description="scans to correct; one table [[scan]] each"
+    )
+    points: tuple[CohortPoints, ...] = Field(
+        (), description="markers or landmarks to learn from; one table [[points]] for each set"
+    )
+    scanner: CohortScanner | None = Field(
+        None, description="whose field it is, where no DICOM file tells"
+    )
 
 
 @dataclass(frozen=True)

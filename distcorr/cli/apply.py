@@ -21,6 +21,7 @@ from distcorr.batch.records import AttachmentRecord
 from distcorr.batch.results import Row, Status, Table
 from distcorr.batch.runner import cluster_pool, local_pool, run
 from distcorr.batch.workers import Failure, Success, Work, cores
+from distcorr.cli.batch_page import add_batch_page
 from distcorr.cli.debug import debugging
 from distcorr.cli.follow import OfOption, SpaceOption, follow_scan, require_fitting_options
 from distcorr.cli.progress import file_progress
@@ -86,12 +87,20 @@ def apply(
     isocentre: IsocentreOption = None,
     part: PartOption = None,
     overwrite: OverwriteOption = False,
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report/--no-report",
+            help="Draw the page report.html at the end: all scans, worst first, with pictures.",
+        ),
+    ] = True,
     quiet: Annotated[
         bool, typer.Option("--quiet", help="Print refusals and warnings only.")
     ] = False,
 ) -> None:
     """Correct scans: each becomes a volume, a mask of where to trust it, and a record.
 
+    The output folder also gets a table, results.csv, and a page about all scans, report.html.
     Run the same command again after an interruption: finished scans are skipped.
     """
     if jobs is not None and scheduler is not None:
@@ -108,22 +117,25 @@ def apply(
     identifier = Correction.load(correction).identifier
     planned = plan(series, statement, part)
     refuse_outputs_in_inputs(planned, out)
-    with claimed(out) as claim, file_progress("correcting", quiet=quiet) as progress:
+    with claimed(out) as claim:
         destination = Destination(claim, image_format, overwrite)
         work = Work(correction.absolute(), identifier, options, grid, destination)
         table = Table(claim.directory, planned, overwrite=overwrite)
-        ear = _Ear(progress, len(planned))
-        if scheduler is None:
-            pool = local_pool(work, jobs or cores(), len(planned))
-        else:
-            pool = cluster_pool(work, scheduler)
         interrupted = False
-        try:
-            run(planned, pool, table, claim, ear)
-        except KeyboardInterrupt:
-            interrupted = True
-    if not quiet:
-        _print(table, out, ear)
+        with file_progress("correcting", quiet=quiet) as progress:
+            ear = _Ear(progress, len(planned))
+            if scheduler is None:
+                pool = local_pool(work, jobs or cores(), len(planned))
+            else:
+                pool = cluster_pool(work, scheduler)
+            try:
+                run(planned, pool, table, claim, ear)
+            except KeyboardInterrupt:
+                interrupted = True
+        if not quiet:
+            _print(table, out, ear)
+        if report and not interrupted:
+            add_batch_page(out, overwrite=overwrite, quiet=quiet)
     _end(table.rows, ear.lost, interrupted=interrupted)
 
 

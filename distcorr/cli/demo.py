@@ -12,7 +12,13 @@ import typer
 from numpy.typing import NDArray
 
 from distcorr.acquisition import Scan
-from distcorr.apply import ApplyOptions, Interpolation, apply_correction
+from distcorr.apply import (
+    ApplyOptions,
+    Interpolation,
+    MeasuredBall,
+    apply_correction,
+    measure_ball,
+)
 from distcorr.batch import load_scan, read_cohort
 from distcorr.batch.correct import Destination, correct
 from distcorr.batch.folder import claimed
@@ -30,7 +36,7 @@ from distcorr.phantom.cohort import CohortSettings, simulate_cohort
 from distcorr.phantom.fields import FieldName
 from distcorr.phantom.pairs import PairSettings
 from distcorr.phantom.settings import ScanSettings
-from distcorr.roundness import Roundness, Surface, measure_roundness
+from distcorr.roundness import Surface
 from distcorr.space import Volume
 
 VOXEL_MM = 4.0
@@ -138,8 +144,7 @@ class _Head:
     name: str
     shown: Volume
     corrected: Volume
-    as_shown: Roundness
-    as_corrected: Roundness
+    ball: MeasuredBall
 
 
 def _heads(scan: Scan, correction: Correction, folder: Path, record: dict[str, Any]) -> list[_Head]:
@@ -150,22 +155,21 @@ def _heads(scan: Scan, correction: Correction, folder: Path, record: dict[str, A
     for sphere, surface in zip(record["spheres"], surfaces, strict=True):
         region = (labels.array == sphere["label"]).astype(np.float32)
         shown = Scan(Volume(region, labels.grid), scan.facts)
-        moved = scan.acquisition.shown_to_true_patient(correction.field, surface)
+        ball = measure_ball(known_surface(surface), scan.acquisition, correction.field)
         heads.append(
             _Head(
                 sphere["name"],
                 shown.volume,
                 apply_correction(shown, correction, ApplyOptions(Interpolation.LINEAR)).volume,
-                _roundness(surface),
-                _roundness(moved),
+                ball,
             )
         )
     return heads
 
 
-def _roundness(surface: NDArray[np.float64]) -> Roundness:
-    """Measure where points went that were spread evenly over the ball, 3 mm apart."""
-    return measure_roundness(Surface(surface, None, np.ones(len(surface)), 3.0 * np.eye(3)))
+def known_surface(points_lps: NDArray[np.float64]) -> Surface:
+    """Take points that the simulator spread evenly over a ball, 3 mm apart."""
+    return Surface(points_lps, None, np.ones(len(points_lps)), 3.0 * np.eye(3))
 
 
 def _errors(
@@ -185,11 +189,13 @@ def _errors(
 def _verdict(
     heads: list[_Head], errors: tuple[NDArray[np.float64], NDArray[np.float64]]
 ) -> list[str]:
-    lines = [
-        f"{head.name}: axis ratio {head.as_shown.axis_ratio:.3f} as scanned (squeezed "
-        f"{head.as_shown.squeeze_name}), {head.as_corrected.axis_ratio:.3f} corrected, 1.000 true"
-        for head in heads
-    ]
+    lines = []
+    for head in heads:
+        shown, corrected = head.ball.shown, head.ball.corrected
+        lines.append(
+            f"{head.name}: axis ratio {shown.axis_ratio:.3f} as scanned (squeezed "
+            f"{shown.squeeze_name}), {corrected.axis_ratio:.3f} corrected, 1.000 true"
+        )
     before, after = errors
     lines.append(
         f"displacement within {RADIUS_MM:.0f} mm of the isocentre: mean {before.mean():.2f} mm "

@@ -36,6 +36,7 @@ OF_SCANS_ALONE = {
     "jobs": "--jobs",
     "scheduler": "--scheduler",
     "outside": "--outside",
+    "report": "--report",
 }
 """Options of ``apply`` that mean nothing for what was drawn on a scan."""
 

@@ -15,6 +15,7 @@ import typer
 from distcorr import __version__
 from distcorr.cli.apply import apply
 from distcorr.cli.convert import convert
+from distcorr.cli.data import data
 from distcorr.cli.debug import DEBUG_VARIABLE, debugging
 from distcorr.cli.demo import demo
 from distcorr.cli.field import field
@@ -55,6 +56,7 @@ app.command("report")(report)
 app.command("roundness")(roundness)
 app.command("simulate")(simulate)
 app.command("demo")(demo)
+app.add_typer(data, name="data")
 
 
 @app.command("version")

@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from distcorr.batch import LoadedReference, load_references, read_cohort
-from distcorr.cli.progress import file_progress
+from distcorr.cli.batch_page import write_batch_page
 from distcorr.cli.statements import OverwriteOption
 from distcorr.correction import Correction
-from distcorr.dicom import load_series
 from distcorr.errors import Code, DistcorrError
-from distcorr.images import SUFFIXES, read_volume
 from distcorr.outputs import refuse_existing
-from distcorr.space import Volume
 
 if TYPE_CHECKING:
     from distcorr.report import HeadShape, ReferencePictures
@@ -47,7 +44,7 @@ def report(
             raise typer.BadParameter(
                 "belongs to a correction, not to a batch", param_hint="--cohort"
             )
-        _batch(subject, out, overwrite=overwrite)
+        write_batch_page(subject, out, overwrite=overwrite, quiet=False)
     else:
         _correction(subject, out, cohort, overwrite=overwrite)
     typer.echo(str(out))
@@ -87,18 +84,3 @@ def _correction(path: Path, out: Path, cohort: Path | None, *, overwrite: bool) 
             )
     pictures, shapes = see_references(references, learned)
     write_report(learned, out, pictures, shapes, overwrite=overwrite)
-
-
-def _batch(folder: Path, out: Path, *, overwrite: bool) -> None:
-    from distcorr.report import read_results, write_batch_report
-
-    results = read_results(folder)
-    with file_progress("drawing", quiet=False) as progress:
-        write_batch_report(results, out, load_volume, overwrite=overwrite, progress=progress)
-
-
-def load_volume(path: Path) -> Volume:
-    """Load a scan for a thumbnail, which needs none of the facts of its acquisition."""
-    if path.name.lower().endswith(SUFFIXES) and not path.is_dir():
-        return read_volume(path)
-    return load_series(path).volume

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from distcorr.acquisition import Scan
-from distcorr.apply import require_applicable
+from distcorr.apply import measure_ball, require_applicable
 from distcorr.batch import load_scan
 from distcorr.cli.statements import (
     ForceOption,
@@ -77,15 +76,18 @@ def roundness(
         loaded = load_scan(of, statement_of(state, position, isocentre, force), part)
         scan = loaded.scan
         tell((*loaded.findings, *require_applicable(scan, learned, force)), of.name)
-    rows = []
+    rows: list[tuple[str, Roundness, Roundness | None]] = []
     for file in files:
         for name, done, surface in _balls(file, label, space):
             if done and scan is not None:
                 raise DistcorrError(
                     Code.ALREADY_CORRECTED, "this file was corrected by distcorr before", str(file)
                 )
-            corrected = None if scan is None or learned is None else _moved(surface, scan, learned)
-            rows.append((name, measure_roundness(surface), corrected))
+            if scan is None or learned is None:
+                rows.append((name, measure_roundness(surface), None))
+                continue
+            ball = measure_ball(surface, scan.acquisition, learned.field)
+            rows.append((name, ball.shown, ball.corrected))
     _print(rows, as_json=as_json)
 
 
@@ -107,11 +109,6 @@ def _balls(file: Path, label: int | None, space: FileAxes | None) -> Iterator[Ba
         for one in labels:
             which = f"label {one}" if len(layers) == 1 else f"layer {number} label {one}"
             yield f"{file.name} {which}", found.corrected, surface_of_label(layer, one)
-
-
-def _moved(surface: Surface, scan: Scan, correction: Correction) -> Roundness:
-    points = scan.acquisition.shown_to_true_patient(correction.field, surface.points_lps)
-    return measure_roundness(surface.moved_to(points))
 
 
 def _print(rows: list[tuple[str, Roundness, Roundness | None]], *, as_json: bool) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import map_coordinates
 
+from distcorr.correction.nodes import at_nodes
 from distcorr.correction.records import Figures, Provenance
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import Scanner
@@ -78,7 +77,7 @@ class Correction:
 
     def support_at(self, points_scanner: ArrayLike) -> Array:
         """Weight of the correction at points (..., 3), trilinear; 0 off the lattice."""
-        return self._at_nodes(self.support, points_scanner, outside=0.0)
+        return at_nodes(self.lattice, self.support, points_scanner, outside=0.0)
 
     def supported(self, points_scanner: ArrayLike) -> NDArray[np.bool_]:
         """Whether the correction holds in full at points (..., 3), scanner frame, mm."""
@@ -99,21 +98,10 @@ class Correction:
             mm; NaN off the lattice, where nothing is known.
         """
         components = [
-            self._at_nodes(component, points_scanner, outside=np.nan)
+            at_nodes(self.lattice, component, points_scanner, outside=np.nan)
             for component in self.standard_deviation
         ]
         return np.stack(components, axis=-1)
-
-    def _at_nodes(
-        self, values: NDArray[np.float32], points_scanner: ArrayLike, outside: float
-    ) -> Array:
-        points = np.asarray(points_scanner, dtype=np.float64)
-        index = (points - self.lattice.origin) / self.lattice.spacing
-        coordinates = index.reshape(-1, 3)[:, ::-1].T
-        sampled = map_coordinates(
-            values.astype(np.float64), coordinates, order=1, mode="constant", cval=outside
-        )
-        return np.asarray(sampled, dtype=np.float64).reshape(points.shape[:-1])
 
     def min_jacobian(self) -> float:
         """Smallest determinant of I + dD/dr over the lattice's domain."""
@@ -152,31 +140,14 @@ class Correction:
         return load(Path(path))
 
     def __repr__(self) -> str:
-        rows = "; ".join(f"{name}: {value}" for name, value in self._rows())
-        return f"Correction({rows})"
+        from distcorr.correction.show import brief_facts  # it describes corrections
+
+        return f"Correction({'; '.join(f'{name}: {value}' for name, value in brief_facts(self))})"
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
-            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
-            for name, value in self._rows()
-        )
-        return f"<table><caption>Correction</caption>{cells}</table>"
+        from distcorr.correction.show import correction_card
 
-    def _rows(self) -> list[tuple[str, str]]:
-        subjects = {source.reference for source in self.provenance.inputs}
-        strongest = self.lattice.displacement(self.lattice.node_points())
-        size = " x ".join(str(n) for n in self.lattice.nodes)
-        spacing = " x ".join(f"{s:g}" for s in self.lattice.spacing)
-        return [
-            ("scanner", str(self.scanner)),
-            ("references", str(len(subjects))),
-            ("created", self.provenance.created.isoformat()),
-            ("largest displacement", f"{np.linalg.norm(strongest, axis=-1).max():.2f} mm"),
-            ("supported nodes", f"{(self.support >= FULL_SUPPORT).mean():.0%}"),
-            ("lattice", f"{size} nodes of {spacing} mm"),
-            ("smallest Jacobian", f"{self.figures.min_jacobian:.3f}"),
-        ]
+        return correction_card(self)
 
 
 def _require(condition: bool, evidence: str) -> None:

@@ -128,6 +128,16 @@ class FitResult:
             figures=figures_of(self),
         )
 
+    def __repr__(self) -> str:
+        from distcorr.learn.show import brief_facts  # it describes results
+
+        return f"FitResult({'; '.join(f'{name}: {value}' for name, value in brief_facts(self))})"
+
+    def _repr_html_(self) -> str:
+        from distcorr.learn.show import fit_card
+
+        return fit_card(self)
+
 
 def learn(
     references: Sequence[Reference],

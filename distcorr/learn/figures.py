@@ -16,6 +16,7 @@ from distcorr.correction import (
     ReferenceFigures,
     shell_figures,
 )
+from distcorr.correction.nodes import at_nodes
 from distcorr.field import LatticeField
 from distcorr.learn.revealed import MIN_GAIN
 
@@ -33,7 +34,7 @@ def figures_of(result: FitResult) -> Figures:
         references=tuple(_reference(outcome) for outcome in result.references),
         revealed=tuple(_component(result, a) for a in range(3)),
         min_jacobian=result.supported.min_jacobian,
-        shells=shell_figures(_Known(result)),
+        shells=shell_figures(KnownFit(result)),
         hyperparameters={
             "harmonic_degree": float(prior.basis.max_degree),
             **{f"{name}_width_factor": scale for name, scale in prior.scales.items()},
@@ -94,20 +95,28 @@ def _component(result: FitResult, a: int) -> ComponentRevealed:
 
 
 @dataclass(frozen=True, eq=False)
-class _Known:
+class KnownFit:
     """A fit as stored: what its nodes say holds around them."""
 
     fit: FitResult
 
     @property
     def field(self) -> LatticeField:
+        """The field as it is stored and applied."""
         return self.fit.field
 
+    def support_at(self, points_scanner: ArrayLike) -> Array:
+        """Weight of the field at points (..., 3), trilinear; 0 off the lattice."""
+        supported = self.fit.supported
+        return at_nodes(supported.lattice, supported.weight, points_scanner, outside=0.0)
+
     def supported(self, points_scanner: ArrayLike) -> NDArray[np.bool_]:
+        """Whether the field holds in full at points (m, 3)."""
         k, j, i = self._nodes(points_scanner)
         return np.asarray(self.fit.supported.weight[k, j, i] >= FULL_SUPPORT)
 
     def standard_deviation_at(self, points_scanner: ArrayLike) -> Array:
+        """One standard deviation of D at points (m, 3), by component, mm."""
         k, j, i = self._nodes(points_scanner)
         return np.asarray(self.fit.sd[:, k, j, i].T)
 

@@ -14,11 +14,13 @@ Anal 10:413, in Kaufman's form), so that the information is not overstated.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numba import njit, prange
 from numpy.typing import NDArray
 
-from distcorr.learn.windows import Windows
+from distcorr.learn.windows import BATCH, Windows, sums_at
 
 Float32 = NDArray[np.float32]
 
@@ -101,16 +103,18 @@ def compare(
     """
     centre, scale = _centre_and_scale(axial[valid])
     normal = np.clip((axial - centre) / scale, -MOST_SDS, MOST_SDS).astype(np.float32)
-    local = _Regressors.of(windows, valid, normal)
-    (fit,) = local.fits([coronal - _centre_and_scale(coronal[valid])[0]])
-    slope = (fit.first + fit.second * local.second_slope) / scale
+    local = _Regressors.of(windows, normal)
+    fit = local.fit((coronal - _centre_and_scale(coronal[valid])[0])[:, None])
+    rest, first, second, power, explained = fit.T
+    slope = (first + second * local.second_slope) / scale
     # The mean of both gradients is the second-order choice between two images
     # (Malis 2004, ICRA 1843) and halves the noise that a gradient carries.
     joint = 0.5 * (coronal_gradient + slope[:, None] * axial_gradient)
-    parts = local.fits([np.ascontiguousarray(joint[:, i]) for i in range(3)])
+    gradient = local.rests(joint.astype(np.float32, copy=False))
     usable = valid & (windows.share > MIN_WINDOW_SHARE)
+    gradient[~usable] = 0
     # Nearly empty windows say nothing, and must not spoil their neighbours' variance.
-    rest = np.where(windows.share > MIN_TELLING_SHARE, fit.rest, np.float32(0))
+    rest = np.where(windows.share > MIN_TELLING_SHARE, rest, np.float32(0))
     (variance,) = windows.means(rest * rest)
     floor = VARIANCE_FLOOR * np.median(variance[usable]) if usable.any() else 0.0
     variance = variance + np.float32(floor + _TINY)
@@ -118,10 +122,10 @@ def compare(
     return Comparison(
         np.where(usable, rest, 0).astype(np.float32),
         slope.astype(np.float32),
-        np.stack([np.where(usable, part.rest, np.float32(0)) for part in parts], axis=1),
+        gradient,
         np.where(usable, robust / variance, 0).astype(np.float32),
-        fit.correlation,
-        np.sqrt(fit.variance),
+        np.sign(first) * np.sqrt(explained),
+        np.sqrt(power),
     )
 
 
@@ -135,27 +139,15 @@ def _centre_and_scale(values: Float32) -> tuple[np.float32, np.float32]:
     return np.float32(values.mean()), np.float32(max(float(values.std()), _TINY))
 
 
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """Local regression of one quantity.
+class _Around(NamedTuple):
+    """The regressors around every point, as kernels take them; see :class:`_Regressors`."""
 
-    Attributes
-    ----------
-    first, second : ndarray of float32, shape (m,)
-        Coefficients of the two regressors.
-    variance : ndarray of float32, shape (m,)
-        Local.
-    rest : ndarray of float32, shape (m,)
-        Without its local mean and all that the regressors explain.
-    correlation : ndarray of float32, shape (m,)
-        Root of the explained share, with the sign of the first coefficient.
-    """
-
-    first: Float32
-    second: Float32
-    variance: Float32
-    rest: Float32
-    correlation: Float32
+    values: Float32
+    mean: Float32
+    square: Float32
+    tilt: Float32
+    per_first: Float32
+    per_second: Float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,76 +157,142 @@ class _Regressors:
     Attributes
     ----------
     windows : Windows
-    values, squares : ndarray of float32, shape (m,)
-    means : tuple of ndarray
-        Of both over each point's window.
-    tilt : ndarray of float32, shape (m,)
-        Slope of a^2 on a there.
-    variances : tuple of ndarray
-        Of a and of the rest of a^2, with the floors that no window falls below.
+    around : _Around
+        Of a, each of shape (m,): its values, the means of a and a^2 over each point's
+        window, the slope of a^2 on a there, and the inverse variances of a and of the
+        rest of a^2, with floors that no window falls below.
     """
 
     windows: Windows
-    values: Float32
-    squares: Float32
-    means: tuple[Float32, Float32]
-    tilt: Float32
-    variances: tuple[Float32, Float32]
+    around: _Around
 
     @classmethod
-    def of(cls, windows: Windows, valid: NDArray[np.bool_], values: Float32) -> _Regressors:
+    def of(cls, windows: Windows, values: Float32) -> _Regressors:
         squares = values * values
         mean, square, cross, fourth = windows.means(
             values, squares, values * squares, squares * squares
         )
-        first = _floored(square - mean * mean, valid, MIN_STRUCTURE)
+        first = _floored(square - mean * mean, windows.valid, MIN_STRUCTURE)
         covariance = cross - mean * square
         tilt = np.asarray(covariance / first, dtype=np.float32)
         bend = np.asarray(fourth - square * square - tilt * covariance, dtype=np.float32)
-        second = _floored(bend, valid, MIN_BEND)
-        return cls(windows, values, squares, (mean, square), tilt, (first, second))
-
-    @property
-    def _at_points(self) -> tuple[Float32, Float32]:
-        """Both regressors at the points, without their local means."""
-        first = self.values - self.means[0]
-        return first, (self.squares - self.means[1]) - self.tilt * first
+        second = _floored(bend, windows.valid, MIN_BEND)
+        one = np.float32(1)
+        return cls(windows, _Around(values, mean, square, tilt, one / first, one / second))
 
     @property
     def second_slope(self) -> Float32:
         """Derivative of the second regressor by a."""
-        return np.asarray(2 * self.values - self.tilt, dtype=np.float32)
+        return np.asarray(2 * self.around.values - self.around.tilt, dtype=np.float32)
 
-    def fits(self, quantities: list[Float32]) -> list[_Fit]:
-        """Regress quantities, each of shape (m,)."""
-        products = [
-            product for q in quantities for product in (q, q * self.values, q * self.squares, q * q)
-        ]
-        means = self.windows.means(*products)
-        return [self._fit(q, *means[4 * n : 4 * n + 4]) for n, q in enumerate(quantities)]
+    def fit(self, quantity: Float32) -> Float32:
+        """Regress a quantity, shape (m, 1).
 
-    def _fit(
-        self,
-        quantity: Float32,
-        mean: Float32,
-        by_value: Float32,
-        by_square: Float32,
-        power: Float32,
-    ) -> _Fit:
-        with_first = by_value - mean * self.means[0]
-        with_second = by_square - mean * self.means[1] - self.tilt * with_first
-        first = np.asarray(with_first / self.variances[0], dtype=np.float32)
-        second = np.asarray(with_second / self.variances[1], dtype=np.float32)
-        at_first, at_second = self._at_points
-        variance = np.maximum(power - mean * mean, np.float32(_TINY))
-        share = np.clip((first * with_first + second * with_second) / variance, 0, 1)
-        return _Fit(
-            first,
-            second,
-            variance,
-            (quantity - mean) - first * at_first - second * at_second,
-            np.asarray(np.sign(first) * np.sqrt(share), dtype=np.float32),
+        Returns
+        -------
+        ndarray of float32, shape (m, 5)
+            What is left of it without its local mean and all that the regressors
+            explain; the coefficients of both regressors; its local variance; the share
+            of that which is explained.
+        """
+        out = np.empty((len(quantity), 5), np.float32)
+        windows = self.windows
+        _fit(
+            windows.places,
+            self._moments(quantity),
+            windows.per_measured,
+            self.around,
+            quantity,
+            out,
         )
+        return out
+
+    def rests(self, quantities: Float32) -> Float32:
+        """Take from quantities (m, n) their local means and what the regressors explain."""
+        out = np.empty(quantities.shape, np.float32)
+        windows = self.windows
+        sums = self._moments(quantities)
+        _subtract(windows.places, sums, windows.per_measured, self.around, quantities, out)
+        return out
+
+    def _moments(self, quantities: Float32) -> Float32:
+        """Sum q, q a, q a^2 and q^2 over windows for quantities (m, n), (z, y, x, 4 n)."""
+        sums = np.zeros((*self.windows.cells, _MOMENTS * quantities.shape[1]))
+        values = self.around.values
+        _sum_moments(self.windows.places, self.windows.valid, values, quantities, sums)
+        return self.windows.smoothed(sums)
+
+
+_MOMENTS = 4
+
+
+@njit(cache=True, parallel=True)
+def _sum_moments(places, valid, values, quantities, sums):  # type: ignore[no-untyped-def]
+    # A plane of cells has points of its own: no two threads add to one cell.
+    for plane in prange(sums.shape[0]):
+        for p in range(places.first[plane], places.first[plane + 1]):
+            if not valid[p]:
+                continue
+            j, i = places.cell[1, places.zyx[p, 1]], places.cell[2, places.zyx[p, 2]]
+            row = sums[plane, j, i]
+            a = values[p]
+            for n in range(quantities.shape[1]):
+                q = quantities[p, n]
+                row[_MOMENTS * n] += q
+                row[_MOMENTS * n + 1] += q * a
+                row[_MOMENTS * n + 2] += q * a * a
+                row[_MOMENTS * n + 3] += q * q
+
+
+@njit(cache=True)
+def _covariances(around, p, total, n, factor):  # type: ignore[no-untyped-def]
+    """Mean of a quantity around point ``p`` and its covariances with both regressors."""
+    mean = total[_MOMENTS * n] * factor
+    with_first = total[_MOMENTS * n + 1] * factor - mean * around.mean[p]
+    with_square = total[_MOMENTS * n + 2] * factor - mean * around.square[p]
+    return mean, with_first, with_square - around.tilt[p] * with_first
+
+
+@njit(cache=True)
+def _at_point(around, p):  # type: ignore[no-untyped-def]
+    """Both regressors at point ``p``, without their local means."""
+    first = around.values[p] - around.mean[p]
+    square = around.values[p] * around.values[p] - around.square[p]
+    return first, square - around.tilt[p] * first
+
+
+@njit(cache=True, parallel=True)
+def _subtract(places, sums, per_measured, around, quantities, out):  # type: ignore[no-untyped-def]
+    count = out.shape[0]
+    for batch in prange((count + BATCH - 1) // BATCH):
+        total = np.empty(sums.shape[3], np.float32)
+        for p in range(batch * BATCH, min(count, (batch + 1) * BATCH)):
+            sums_at(places, p, sums, total)
+            at_first, at_second = _at_point(around, p)
+            by_first = at_first * around.per_first[p]
+            by_second = at_second * around.per_second[p]
+            for n in range(out.shape[1]):
+                mean, first, second = _covariances(around, p, total, n, per_measured[p])
+                out[p, n] = quantities[p, n] - mean - first * by_first - second * by_second
+
+
+@njit(cache=True, parallel=True)
+def _fit(places, sums, per_measured, around, quantity, out):  # type: ignore[no-untyped-def]
+    count = out.shape[0]
+    for batch in prange((count + BATCH - 1) // BATCH):
+        total = np.empty(sums.shape[3], np.float32)
+        for p in range(batch * BATCH, min(count, (batch + 1) * BATCH)):
+            sums_at(places, p, sums, total)
+            mean, with_first, with_second = _covariances(around, p, total, 0, per_measured[p])
+            power = max(total[3] * per_measured[p] - mean * mean, np.float32(_TINY))
+            first = with_first * around.per_first[p]
+            second = with_second * around.per_second[p]
+            at_first, at_second = _at_point(around, p)
+            out[p, 0] = quantity[p, 0] - mean - first * at_first - second * at_second
+            out[p, 1] = first
+            out[p, 2] = second
+            out[p, 3] = power
+            out[p, 4] = min(max((first * with_first + second * with_second) / power, 0.0), 1.0)
 
 
 def _floored(variance: Float32, valid: NDArray[np.bool_], share: float) -> Float32:

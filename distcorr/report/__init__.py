@@ -1,6 +1,6 @@
 """Self-contained HTML pages about a correction and about a batch, to check them by eye."""
 
-from distcorr.report.batch_page import write_batch_report
+from distcorr.report.batch_page import is_batch_page, write_batch_report
 from distcorr.report.build import write_report
 from distcorr.report.captioned import Captioned
 from distcorr.report.heads import HeadShape, measure_heads
@@ -12,16 +12,15 @@ from distcorr.report.pictures import (
     match_volumes,
 )
 from distcorr.report.results import Results, read_results
-from distcorr.report.viewer import LinkedCuts
 
 __all__ = [
     "Captioned",
     "HeadShape",
-    "LinkedCuts",
     "MatchedVolumes",
     "PlanePictures",
     "ReferencePictures",
     "Results",
+    "is_batch_page",
     "make_pictures",
     "match_volumes",
     "measure_heads",

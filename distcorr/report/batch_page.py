@@ -17,6 +17,11 @@ from distcorr.space import Volume
 MAX_THUMBNAILS = 200
 """The worst scans get pictures, of some 30 kB each; a page of more opens slowly."""
 
+GENERATOR = "distcorr batch page"
+"""Stands in the head of every such page, so that it is known from other files."""
+
+_HEAD_BYTES = 1024
+
 LoadVolume = Callable[[Path], Volume]
 
 
@@ -73,12 +78,21 @@ def write_batch_report(
         temporary.write_text(text, encoding="utf-8")
 
 
+def is_batch_page(path: Path) -> bool:
+    """Whether a file is a page that :func:`write_batch_report` has written."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return f'content="{GENERATOR}"'.encode() in stream.read(_HEAD_BYTES)
+
+
 def render_batch(results: Results, views: list[ScanView]) -> str:
     """Fill the page; equal input gives equal text."""
     counts = {status: sum(s.status is status for s in results.scans) for status in Status}
     return fill(
         "batch.html",
         {
+            "generator": GENERATOR,
             "views": views,
             "counts": counts,
             "total": len(results.scans),

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from distcorr.correction import Correction, Figures, ShiftShell
+from distcorr.display import grey_image
 from distcorr.facts import Plane
 from distcorr.outputs import whole_output
 from distcorr.report.acceptance import judge, tolerances
-from distcorr.report.figures import cut_size_mm, field_figure, sd_figure
 from distcorr.report.heads import HeadShape
 from distcorr.report.pictures import Anatomy, PlanePictures, ReferencePictures
-from distcorr.report.png import grey_image
 from distcorr.report.render import fill
-from distcorr.report.residuals import residual_figure, shell_figure
 from distcorr.report.summary import answers, fully_supported, pairs, shells_of
 
 NORMALS = {Plane.CORONAL: "y", Plane.AXIAL: "z", Plane.SAGITTAL: "x"}
@@ -121,6 +119,10 @@ def render(
 def _context(
     correction: Correction, pictures: Sequence[ReferencePictures], heads: Sequence[HeadShape]
 ) -> dict[str, Any]:
+    # A batch's page needs none of it, and importing matplotlib takes half a second.
+    from distcorr.report.figures import field_figure, sd_figure
+    from distcorr.report.residuals import residual_figure
+
     figures = correction.figures
     anatomy = _widest(pictures)
     left_out = _left_out(figures)
@@ -166,6 +168,8 @@ def _left_out(figures: Figures) -> list[LeftOutView]:
 
 
 def _shell_figure(views: Sequence[LeftOutView]) -> str | None:
+    from distcorr.report.residuals import shell_figure
+
     if not views:
         return None
     return shell_figure([(view.name, tuple(view.shells.values())) for view in views])
@@ -191,6 +195,6 @@ def _cut_view(cut: PlanePictures, window: tuple[float, float]) -> CutView:
         "coronal scan, corrected",
         "axial scan, corrected",
     )
-    width, height = cut_size_mm(cut)
+    width, height = cut.size_mm
     axis = NORMALS[cut.plane]
     return CutView(str(cut.plane), axis, cut.position_mm, width, height, (before, after))

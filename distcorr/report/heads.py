@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from distcorr.acquisition import Scan
+from distcorr.apply import measure_ball
 from distcorr.correction import Correction
-from distcorr.roundness import Roundness, Surface, measure_roundness
+from distcorr.roundness import Roundness, Surface
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +86,10 @@ def measure_heads(
     DistcorrError
         As :func:`distcorr.roundness.measure_roundness`.
     """
-    shapes = []
-    for name, surface in drawn:
-        true = scan.acquisition.shown_to_true_patient(correction.field, surface.points_lps)
-        before, after = (
-            Shape.of(measure_roundness(one)) for one in (surface, surface.moved_to(true))
-        )
-        shapes.append(HeadShape(reference, name, before, after))
-    return shapes
+    measured = [
+        (name, measure_ball(surface, scan.acquisition, correction.field)) for name, surface in drawn
+    ]
+    return [
+        HeadShape(reference, name, Shape.of(ball.shown), Shape.of(ball.corrected))
+        for name, ball in measured
+    ]

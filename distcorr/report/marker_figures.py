@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from distcorr.correction import SHELL_EDGES_MM
+from distcorr.display.png import figure_image
 from distcorr.field import HarmonicField
 from distcorr.field.harmonics import Term
-from distcorr.report.png import figure_image
 from distcorr.report.residuals import AFTER, BEFORE, GRID
 from distcorr.report.shift_figures import COMPONENTS
 

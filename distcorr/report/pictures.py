@@ -10,10 +10,9 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from distcorr.acquisition import Acquisition, Scan
 from distcorr.apply.sampling import Interpolation, Sampler
-from distcorr.correction import Correction
+from distcorr.correction import Correction, planes
+from distcorr.correction.planes import LAYOUTS, plane_points, supported_box
 from distcorr.facts import Plane
-from distcorr.report import planes
-from distcorr.report.planes import LAYOUTS, plane_points
 from distcorr.space import Grid, Volume, transform_points
 
 Array = NDArray[np.float64]
@@ -67,6 +66,12 @@ class PlanePictures:
     coronal_after: Image
     position_mm: float
 
+    @property
+    def size_mm(self) -> tuple[float, float]:
+        """Width and height."""
+        rows, columns = self.axial_before.shape
+        return columns * PIXEL_MM, rows * PIXEL_MM
+
 
 @dataclass(frozen=True, eq=False)
 class ReferencePictures:
@@ -99,7 +104,7 @@ class Anatomy:
     Attributes
     ----------
     images : dict of Plane to ndarray, shape (up, right)
-        On the points of :func:`distcorr.report.planes.plane_points`; NaN outside
+        On the points of :func:`distcorr.correction.planes.plane_points`; NaN outside
         of the field of view.
     window : tuple of float
         Grey values shown as black and white.
@@ -219,7 +224,7 @@ class _Pair:
 
     def axial_at(self, plane: Plane) -> Image:
         """Sample the corrected axial scan on a plane through the isocentre."""
-        points, _, _ = plane_points(self.correction, plane, planes.PLANE_STEP_MM)
+        points, _, _ = plane_points(supported_box(self.correction), plane, planes.PLANE_STEP_MM)
         view = self._views[0]
         return view.sample(view.acquisition.true_to_shown(self.correction.field, points))
 

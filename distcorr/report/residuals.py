@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from distcorr.correction import Figures, ShiftShell
-from distcorr.report.png import figure_image
+from distcorr.display import figure_image
 
 BEFORE = "#d55e00"
 AFTER = "#0072b2"

@@ -15,6 +15,9 @@ from pydantic import BaseModel, ValidationError
 from distcorr.errors import REGISTRY, Code, DistcorrError
 
 TABLE = "results.json"
+EVIDENCE_MARK = "; "
+"""Stands in the table between what went wrong and the evidence."""
+
 MAX_TABLE_BYTES = 256 << 20
 """A table of a hundred thousand scans has some 50 MB."""
 
@@ -25,6 +28,7 @@ class Status(StrEnum):
     FAILED = "failed"
     UNFINISHED = "unfinished"
     CORRECTED = "corrected"
+    NOT_NEEDED = "not needed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,12 @@ class ScanResult:
     name : str
     status : Status
     code : str
-        Empty unless it failed.
+        Empty unless it failed or needed no correction.
     what : str
-        What went wrong, without the path of its input.
+        What went wrong, without the evidence, which stays in the table: it quotes
+        descriptions of series and paths, and people write names into both.
     remedy : str
-        What to do about it; empty unless it failed.
+        What to do about it; empty where ``code`` is.
     seconds, supported, displacement_mm : float or None
         Time of the work, supported fraction, largest displacement.
     corrected : Path or None
@@ -77,7 +82,7 @@ class Results:
     scans: tuple[ScanResult, ...]
 
     def worst_first(self) -> list[ScanResult]:
-        """Order them: failed, unfinished, and by displacement or lack of support.
+        """Order them: failed, unfinished, by displacement or lack of support, not needed.
 
         A corrected scan stands where the worse of its two ranks puts it.
         """
@@ -147,7 +152,9 @@ def read_results(folder: Path) -> Results:
 
 
 def _scan(row: _Row, folder: Path) -> ScanResult:
-    what = row.what.replace(row.input, "the scan") if row.input else row.what
+    what = row.what.partition(EVIDENCE_MARK)[0]
+    if row.input:
+        what = what.replace(row.input, "the scan")
     # Names in a table are no paths: none may lead out of its folder.
     outputs = [folder / Path(name).name for name in row.outputs]
     return ScanResult(

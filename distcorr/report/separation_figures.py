@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from distcorr.display.png import figure_image
 from distcorr.learn.separation import MAX_SD_MM, Part, Parts, Separation, Verdict
 from distcorr.learn.shifts import Shifts, measured_in_both
-from distcorr.report.png import figure_image
 from distcorr.report.residuals import AFTER, BEFORE, GRID
 from distcorr.report.shift_figures import COMPONENTS
 

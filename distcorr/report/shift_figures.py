@@ -17,10 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from distcorr.acquisition import Scan
 from distcorr.correction import SHELL_EDGES_MM
+from distcorr.correction.planes import LAYOUTS, Layout
+from distcorr.display.png import OUTSIDE_COLOUR, figure_image
 from distcorr.learn.shifts import BLOCK_MM, Shifts
 from distcorr.report.pictures import ScanSampler
-from distcorr.report.planes import LAYOUTS, Layout
-from distcorr.report.png import OUTSIDE_COLOUR, figure_image
 from distcorr.report.residuals import AFTER, BEFORE, GRID
 
 Array = NDArray[np.float64]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from distcorr.report.png import grey_image
+from distcorr.display import grey_image, robust_window
 from distcorr.space import Volume, transform_points
 
 Array = NDArray[np.float64]
@@ -60,7 +60,7 @@ def make_thumbnail(before: Volume | None, after: Volume) -> Thumbnail:
     points = np.stack([*np.meshgrid(x, y), np.full((len(y), len(x)), height)], axis=-1)
     corrected = _sampled(after, points)
     acquired = None if before is None else _sampled(before, points)
-    window = _window([image for image in (acquired, corrected) if image is not None])
+    window = robust_window([image for image in (acquired, corrected) if image is not None])
     return Thumbnail(
         None if acquired is None else grey_image(acquired, window),
         grey_image(corrected, window),
@@ -89,11 +89,3 @@ def _sampled(volume: Volume, points_lps: Array) -> Image:
     size = np.array(volume.grid.size)
     values[((index < -0.5) | (index > size - 0.5)).any(axis=1)] = np.nan
     return np.asarray(values.reshape(points_lps.shape[:-1]))
-
-
-def _window(images: list[Image]) -> tuple[float, float]:
-    values = np.concatenate([image[np.isfinite(image)] for image in images])
-    if not len(values):
-        return 0.0, 1.0
-    low, high = np.percentile(values, [1.0, 99.5])
-    return float(low), float(max(high, low + 1e-6))

@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import map_coordinates
 
-from distcorr.report.planes import LAYOUTS, Layout
-from distcorr.report.png import OUTSIDE_COLOUR
+from distcorr.correction.planes import LAYOUTS, Layout
+from distcorr.display.png import OUTSIDE_COLOUR
 from distcorr.space import Volume, transform_points
 
 Array = NDArray[np.float64]

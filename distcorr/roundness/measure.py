@@ -1,21 +1,24 @@
 """How round a ball is shown, and whether that can be chance.
 
-The scatter is found by leaving out one patch of the surface after the other
-(delete-a-group jackknife, Efron & Tibshirani 1993, chapter 11): errors of
-neighbouring points belong together, by the steps of voxels as by a hand that
-drew, and only whole patches are independent. The five numbers that make an
-ellipsoid of a sphere are then tested together (Hotelling's T-squared).
+The scatter has two sources, of which the larger counts. One is found by leaving out one
+patch of the surface after the other (delete-a-group jackknife, Efron & Tibshirani 1993,
+chapter 11): errors of neighbouring points belong together where a hand drew them, and
+only whole patches are independent. The other is what the steps of voxels leave open
+(:mod:`distcorr.roundness.posterior`). The five numbers that make an ellipsoid of a
+sphere are tested together (Hotelling's T-squared).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import fdtrc
+from scipy.special import chdtrc, fdtrc
 
-from distcorr.roundness.fit import Ellipsoid, Sphere, fit_ellipsoid, fit_sphere, without_cut
+from distcorr.roundness.cut import evenly_spread, without_cut
+from distcorr.roundness.fit import Ellipsoid, Fit, Sphere, fit_shape, fit_sphere
+from distcorr.roundness.posterior import draw_shapes
 from distcorr.roundness.surface import Surface
 
 Array = NDArray[np.float64]
@@ -26,6 +29,9 @@ PATCHES = 24
 MIN_PATCHES = 12
 """Half of the ball: less of it says little of its shape, and fewer patches can't
 carry a covariance of five numbers."""
+
+THINNING = 8
+"""One in so many draws is turned into an ellipsoid; neighbouring ones are alike."""
 
 SIGNIFICANT = 0.01
 """Probability below which chance is ruled out."""
@@ -117,24 +123,66 @@ def measure_roundness(surface: Surface) -> Roundness:
     """
     sphere = fit_sphere(surface)
     ball = without_cut(surface, sphere)
-    ellipsoid = fit_ellipsoid(ball, sphere)
+    likeliest = fit_shape(ball, sphere)
+    scatters = []
+    ellipsoid = likeliest.ellipsoid
+    if ball.inside is not None:
+        ellipsoid, scatter = _allowed(ball, likeliest)
+        scatters.append(scatter)
     patch = _patches(ball.points_lps, ellipsoid.centre_lps)
     present = np.unique(patch)
     if len(present) < MIN_PATCHES:
         return Roundness(sphere, ellipsoid, None, None)
-    left_out = [fit_ellipsoid(ball.where(patch != one), sphere, ellipsoid) for one in present]
+    left_out = [fit_shape(ball.where(patch != one), sphere, likeliest).ellipsoid for one in present]
+    scatters.append(_scatter_of_patches(_deviation(likeliest.ellipsoid), left_out))
+    return Roundness(
+        sphere,
+        ellipsoid,
+        max(one.axis_ratio_sd for one in scatters),
+        max(one.p_value for one in scatters),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scatter:
+    axis_ratio_sd: float
+    p_value: float
+
+
+def _allowed(ball: Surface, likeliest: Fit) -> tuple[Ellipsoid, _Scatter]:
+    """Take the mean of the shapes that voxels allow, and their scatter about it.
+
+    Drawn shapes are far more often squeezed a little than hardly at all, as there are
+    five ways to be squeezed. Their weights make up for that (the harmonic prior of
+    Stein 1981, Annals of Statistics 9:1135): a ball remains nearly one, and a squeeze
+    beyond chance hardly changes.
+    """
+    draws = draw_shapes(ball, likeliest)
+    numbers = draws.numbers[::THINNING]
+    shapes = [replace(likeliest, numbers=one).ellipsoid for one in numbers]
+    deviations = np.array([_deviation(one) for one in shapes])
+    squeezed, off = deviations.mean(axis=0), np.cov(deviations.T)
+    p_value = float(chdtrc(len(squeezed), squeezed @ np.linalg.pinv(off) @ squeezed))
+    weights = np.linalg.norm(deviations, axis=1) ** (2 - len(squeezed))
+    mean = replace(
+        likeliest,
+        numbers=np.average(numbers, axis=0, weights=weights),
+        edge=float(np.median(draws.edges)),
+    ).ellipsoid
+    # Not about the ratios' own mean: chance makes a round ball's smaller, never larger.
+    errors = np.array([one.axis_ratio for one in shapes]) - mean.axis_ratio
+    return mean, _Scatter(float(np.sqrt(np.average(errors**2, weights=weights))), p_value)
+
+
+def _scatter_of_patches(deviation: Array, left_out: list[Ellipsoid]) -> _Scatter:
     ratios = np.array([[one.axis_ratio] for one in left_out])
     shapes = np.array([_deviation(one) for one in left_out])
     sd = float(np.sqrt(_jackknife(ratios)[0, 0]))
-    return Roundness(sphere, ellipsoid, sd, _chance(_deviation(ellipsoid), shapes))
+    return _Scatter(sd, _chance(deviation, shapes))
 
 
 def _patches(points_lps: Array, centre_lps: Array) -> NDArray[np.intp]:
-    n = np.arange(PATCHES) + 0.5
-    z = 1 - 2 * n / PATCHES
-    azimuth = np.pi * (1 + 5**0.5) * n
-    r = np.sqrt(1 - z * z)
-    directions = np.stack([r * np.cos(azimuth), r * np.sin(azimuth), z], axis=-1)
+    directions = evenly_spread(PATCHES)
     return np.asarray(np.argmax((points_lps - centre_lps) @ directions.T, axis=1))
 
 

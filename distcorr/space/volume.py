@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distcorr.errors import Code, DistcorrError
+from distcorr.space.cuts import value_range, volume_card
 from distcorr.space.grid import Grid
 
 
@@ -46,6 +47,9 @@ class Volume:
                 )
 
     def __repr__(self) -> str:
-        low, high = float(self.array.min()), float(self.array.max())
+        low, high, _ = value_range(self.array)
         part = "" if self.valid is None else f", {self.valid.mean():.1%} valid"
         return f"Volume({self.array.dtype}, {low:.6g} to {high:.6g}{part}, {self.grid!r})"
+
+    def _repr_html_(self) -> str:
+        return volume_card(self)

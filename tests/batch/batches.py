@@ -45,11 +45,11 @@ def work_of(correction: Path, claim: Claim) -> Work:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Outputs and records by name; neither the table, which holds times, nor the state."""
+    """Outputs and records by name; neither table nor page, which hold times, nor the state."""
     return {
         path.name: path.read_bytes()
         for path in folder.iterdir()
-        if path.is_file() and not path.name.startswith("results.")
+        if path.is_file() and not path.name.startswith(("results.", "report."))
     }
 
 

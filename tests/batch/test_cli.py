@@ -31,6 +31,7 @@ def test_apply_writes_volume_mask_and_record(run: Run, correction: Path, tmp_pat
     assert "sub1  corrected  by up to" in told
     assert sorted(path.name for path in out.iterdir()) == [
         ".distcorr",
+        "report.html",
         "results.csv",
         "results.json",
         "sub1_corrected.json",
@@ -104,7 +105,10 @@ def test_the_same_again_is_skipped(run: Run, correction: Path, tmp_path: Path) -
     assert lines[0].startswith("a  corrected  by up to")
     assert lines[0].endswith("a_corrected.nrrd (already done)")
     assert lines[1].endswith("b_corrected.nrrd")
-    assert lines[2] == f"2 corrected (1 already done)  {out / 'results.csv'}"
+    assert lines[2:] == [
+        f"2 corrected (1 already done)  {out / 'results.csv'}",
+        str(out / "report.html"),
+    ]
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -43,6 +43,15 @@ def undisturbed(folder: Path, arguments: tuple[object, ...]) -> dict[str, bytes]
     return found
 
 
+Here = Callable[[Path], tuple[int, str, str]]
+
+
+@pytest.fixture
+def here(run: Callable[..., tuple[int, str, str]], arguments: tuple[object, ...]) -> Here:
+    """The same run in this process alone: its status and what it told."""
+    return lambda out: run("apply", *arguments[:-1], "1", "-o", out)
+
+
 def table(out: Path) -> dict[str, object]:
     found = json.loads((out / "results.json").read_text())
     for row in found["scans"]:
@@ -62,10 +71,13 @@ def require_same(folder: Path, out: Path, undisturbed: dict[str, bytes]) -> None
 
 
 def test_one_process_gives_the_same(
-    folder: Path, arguments: tuple[object, ...], undisturbed: dict[str, bytes]
+    run: Callable[..., tuple[int, str, str]],
+    folder: Path,
+    arguments: tuple[object, ...],
+    undisturbed: dict[str, bytes],
 ) -> None:
     out = folder / "alone"
-    assert finish(start(*arguments[:-1], "1", "-o", out, "--quiet"))[:2] == (0, "")
+    assert run("apply", *arguments[:-1], "1", "-o", out, "--quiet")[:2] == (0, "")
     require_same(folder, out, undisturbed)
 
 
@@ -100,13 +112,13 @@ def test_a_killed_run_resumes(
 
 
 def test_a_run_killed_at_any_moment_resumes(
-    folder: Path, arguments: tuple[object, ...], undisturbed: dict[str, bytes]
+    folder: Path, arguments: tuple[object, ...], undisturbed: dict[str, bytes], here: Here
 ) -> None:
     out = folder / "killed-anywhere"
     for finished in (1, 6, 12):
         kill_when(start(*arguments, "-o", out), out, finished)
         require_true(out, records(out))
-    assert finish(start(*arguments, "-o", out))[0] == 0
+    assert here(out)[0] == 0
     require_same(folder, out, undisturbed)
 
 
@@ -122,7 +134,7 @@ def test_a_killed_worker_loses_nothing(
 
 
 def test_ctrl_c_ends_cleanly(
-    folder: Path, arguments: tuple[object, ...], undisturbed: dict[str, bytes]
+    folder: Path, arguments: tuple[object, ...], undisturbed: dict[str, bytes], here: Here
 ) -> None:
     out = folder / "interrupted"
     process = start(*arguments, "-o", out)
@@ -139,7 +151,7 @@ def test_ctrl_c_ends_cleanly(
     corrected = [row["scan"] for row in table(out)["scans"] if row["status"] == "corrected"]
     assert f"{len(corrected)} corrected, {SCANS - len(corrected)} unfinished" in told
     require_true(out, records(out))
-    assert finish(start(*arguments, "-o", out))[0] == 0
+    assert here(out)[0] == 0
     require_same(folder, out, undisturbed)
 
 
@@ -171,14 +183,18 @@ def mounted(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize(("image_format", "jobs"), [("nrrd", "2"), ("nifti", "1")])
 def test_a_full_disk_is_one_clear_error(
-    arguments: tuple[object, ...], mounted: Path, image_format: str, jobs: str
+    run: Callable[..., tuple[int, str, str]],
+    arguments: tuple[object, ...],
+    mounted: Path,
+    image_format: str,
+    jobs: str,
 ) -> None:
     filler = mounted / "filler"
     with filler.open("wb") as stream:
         stream.write(bytes(900 << 10))
     format_ = ("--format", image_format)
-    command = (*arguments[:-1], jobs, "-o", mounted, *format_)
-    status, _, complaints = finish(start(*command))
+    command = (*arguments[:-2], "-o", mounted, *format_, "--jobs")
+    status, _, complaints = finish(start(*command, jobs))
     assert status == 1
     assert complaints.count("error[disk-full]") >= 1
     assert complaints.count("error[disk-full]") <= int(jobs)
@@ -187,23 +203,21 @@ def test_a_full_disk_is_one_clear_error(
     assert len(contents(mounted)) == 3 * whole + 1
     assert leftovers(mounted) == []
     filler.unlink()
-    status, told, _ = finish(start(*command))
+    status, told, _ = run("apply", *command, "1")
     assert (status, told.count("(already done)")) == (0, whole)
     assert len(records(mounted)) == SCANS
 
 
-def test_a_read_only_folder_is_one_clear_error(
-    arguments: tuple[object, ...], mounted: Path
-) -> None:
+def test_a_read_only_folder_is_one_clear_error(here: Here, mounted: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(mounted)], check=True)
-    status, told, complaints = finish(start(*arguments, "-o", mounted / "out"))
+    status, told, complaints = here(mounted / "out")
     assert (status, told) == (1, "")
     assert complaints.startswith("error[output-unwritable]: ")
     assert complaints.count("\n") == 1
 
 
 def test_a_scan_that_vanishes_fails_alone(
-    folder: Path, arguments: tuple[object, ...], undisturbed: dict[str, bytes]
+    folder: Path, arguments: tuple[object, ...], undisturbed: dict[str, bytes], here: Here
 ) -> None:
     out = folder / "vanished"
     last = folder / "in" / f"s{SCANS - 1:02d}.nrrd"
@@ -219,19 +233,17 @@ def test_a_scan_that_vanishes_fails_alone(
         assert [row["status"] for row in rows] == ["corrected"] * (SCANS - 1) + ["failed"]
     finally:
         hidden.rename(last)
-    assert finish(start(*arguments, "-o", out))[0] == 0
+    assert here(out)[0] == 0
     require_same(folder, out, undisturbed)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux only")
-def test_the_clock_does_not_matter(
-    folder: Path, arguments: tuple[object, ...], undisturbed: dict[str, bytes]
-) -> None:
+def test_the_clock_does_not_matter(folder: Path, undisturbed: dict[str, bytes], here: Here) -> None:
     """Outputs and records that seem to come from the past or future are as good as any."""
     out = folder / "clock"
-    assert finish(start(*arguments, "-o", out))[0] == 0
+    assert here(out)[0] == 0
     for index, path in enumerate(sorted(out.rglob("*"))):
         os.utime(path, (index * 1e8, index * 1e8))
-    status, told, _ = finish(start(*arguments, "-o", out))
+    status, told, _ = here(out)
     assert (status, told.count("(already done)")) == (0, SCANS)
     require_same(folder, out, undisturbed)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 from distcorr.batch import read_cohort
@@ -18,8 +21,12 @@ from distcorr.batch.cohort import (
 
 FOLDER = Path(__file__).resolve().parents[2] / "data_manifest"
 SCHEMA = FOLDER / "cohort.schema.json"
-EXAMPLES = sorted(FOLDER.glob("*.toml"))
+EXAMPLES = sorted(set(FOLDER.glob("*.toml")) - {FOLDER / "public_data.toml"})
 SCHEMA_LINE = "#:schema ./cohort.schema.json"
+
+
+def validator() -> Any:
+    return jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
 def schema_text() -> str:
@@ -34,6 +41,7 @@ def test_the_schema_is_not_stale() -> None:
 def test_the_schema_refuses_unknown_keys_and_explains_the_known() -> None:
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     assert schema["additionalProperties"] is False
+    assert all(table["description"] for table in schema["properties"].values())
     for model in (CohortReference, CohortScan, CohortPoints, CohortScanner):
         table = schema["$defs"][model.__name__]
         assert table["additionalProperties"] is False
@@ -42,13 +50,49 @@ def test_the_schema_refuses_unknown_keys_and_explains_the_known() -> None:
 
 
 def test_there_are_examples() -> None:
-    assert "two_references.toml" in [path.name for path in EXAMPLES]
+    assert [path.name for path in EXAMPLES] == [
+        "both_dis2d.toml",
+        "markers_and_references.toml",
+        "phantom_points.toml",
+        "several_stations.toml",
+        "two_references.toml",
+    ]
+
+
+def test_readers_of_the_folder_find_every_example() -> None:
+    page = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{path.name}`" in page for path in FOLDER.iterdir() if path.suffix != ".md")
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        ("axial_state", "axial_stat"),
+        ('"DIS3D"', '"DIS4D"'),
+        ("[0.0, 0.0, 0.0]", "[0.0, 0.0]"),
+        ('patient_position = "HFS"', 'patient_position = "supine"'),
+    ],
+)
+def test_the_schema_marks_errors(was: str, becomes: str) -> None:
+    text = (FOLDER / "two_references.toml").read_text(encoding="utf-8")
+    validator().validate(tomllib.loads(text))
+    with pytest.raises(jsonschema.ValidationError):
+        validator().validate(tomllib.loads(text.replace(was, becomes)))
+
+
+def test_examples_show_stations_and_markers_beside_references() -> None:
+    stations = read_cohort(FOLDER / "several_stations.toml")
+    assert all(len(reference.axials) > 1 for reference in stations.references)
+    both = read_cohort(FOLDER / "markers_and_references.toml")
+    assert both.references
+    assert both.points
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_examples_are_read(path: Path) -> None:
     cohort = read_cohort(path)
     assert cohort.references or cohort.scans or cohort.points
+    validator().validate(tomllib.loads(path.read_text(encoding="utf-8")))
     assert path.read_text(encoding="utf-8").splitlines()[0] == SCHEMA_LINE
 
 

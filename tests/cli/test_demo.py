@@ -9,7 +9,7 @@ import pytest
 
 from distcorr.cli import demo as module
 
-COARSE_VOXEL_MM = 6.0
+COARSE_VOXEL_MM = 8.0
 
 
 def test_demo_rounds_the_heads_and_shrinks_the_error(

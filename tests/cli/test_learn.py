@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,22 +11,8 @@ import pytest
 from distcorr.cli import learn as module
 from distcorr.correction import Correction
 from distcorr.errors import Code, DistcorrError
+from tests.cli.conftest import DEGREE, Learned, Validated
 from tests.cli.running import run
-
-
-@dataclass(frozen=True)
-class Learned:
-    cohort: Path
-    correction: Path
-    stdout: str
-
-
-@pytest.fixture(scope="session")
-def learned(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Learned:
-    out = tmp_path_factory.mktemp("learned") / "scanner.dcorr"
-    done = run("learn", cohort, "-o", out, "--degree", "5")
-    assert done.returncode == 0, done.stderr
-    return Learned(cohort, out, done.stdout)
 
 
 def test_learning_writes_the_correction_and_its_report(learned: Learned) -> None:
@@ -50,12 +35,10 @@ def test_what_is_left_is_separated_without_leaving_anybody_out(learned: Learned)
         assert row.text in learned.stdout
 
 
-def test_validating_fills_the_figures_and_the_report(learned: Learned, tmp_path: Path) -> None:
-    out = tmp_path / "v.dcorr"
-    options = ("--degree", "5", "--validate", "--quiet")
-    done = run("learn", learned.cohort, "-o", out, *options)
-    assert done.returncode == 0, done.stderr
-    figures = Correction.load(out).figures
+def test_validating_fills_the_figures_and_the_report(
+    learned: Learned, validated: Validated
+) -> None:
+    figures = Correction.load(validated.correction).figures
     assert [row.left_out for row in figures.leave_one_out] == ["ref01", "ref02"]
     for row in figures.leave_one_out:
         assert sum(shell.blocks for shell in row.shells) > 30
@@ -63,7 +46,7 @@ def test_validating_fills_the_figures_and_the_report(learned: Learned, tmp_path:
     # All else is as without leaving anybody out.
     plain = Correction.load(learned.correction).figures
     assert figures.model_copy(update={"leave_one_out": ()}) == plain
-    page = (tmp_path / "v.dcorr.html").read_text(encoding="utf-8")
+    page = validated.correction.with_name("v.dcorr.html").read_text(encoding="utf-8")
     assert "What is left in subjects who were left out" in page
 
 
@@ -73,9 +56,10 @@ def test_a_refusal_while_validating_keeps_the_fit(
     def refuse(*given: object) -> None:
         raise DistcorrError(Code.NOTHING_TO_LEARN, "without ref01, the pairs show nothing")
 
+    monkeypatch.setattr(module, "learn_from", learned.again)
     monkeypatch.setattr(module, "validate_fit", refuse)
     out = tmp_path / "v.dcorr"
-    done = run("learn", learned.cohort, "-o", out, "--degree", "5", "--validate", "--quiet")
+    done = run("learn", learned.cohort, "-o", out, *DEGREE, "--validate", "--quiet")
     assert done.returncode == 0
     assert "validation: refusal" in done.stderr or "validation: serious" in done.stderr
     assert any("without ref01" in note for note in Correction.load(out).figures.notes)

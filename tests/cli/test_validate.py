@@ -8,20 +8,35 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from distcorr.cli import validate as module
 from distcorr.cli.validated import with_separation, with_validation
 from distcorr.cli.validation import verdict_of
 from distcorr.correction import Axis, Figures, Owner
+from distcorr.learn import FitSettings, Reference
+from distcorr.learn.fit import Progress
+from distcorr.learn.point_pairs import PointPairs
 from distcorr.learn.separation import Part, Parts, Separation
 from distcorr.learn.shifts import Shifts
 from distcorr.learn.spatial_cv import LeftOutFold
-from distcorr.learn.validate import SpatialCrossValidation
+from distcorr.learn.validate import LeaveOneOut, SpatialCrossValidation
+from tests.cli.conftest import DEGREE, Learned, Validated
 from tests.cli.running import run
 
-DEGREE = ("--degree", "5", "--quiet")
 
+def test_each_subject_is_left_out(
+    learned: Learned, validated: Validated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command leaves out as learning with ``--validate`` did, which is not done twice."""
 
-def test_each_subject_is_left_out(cohort: Path, tmp_path: Path) -> None:
-    done = run("validate", cohort, "-o", tmp_path, *DEGREE)
+    def leave_out(
+        pairs: list[Reference], settings: FitSettings, _: Progress, points: list[PointPairs]
+    ) -> LeaveOneOut:
+        assert [one.id for one in pairs] == ["ref01", "ref02"]
+        assert (settings, list(points)) == (learned.fit.settings, [])
+        return validated.found
+
+    monkeypatch.setattr(module, "run", leave_out)
+    done = run("validate", learned.cohort, "-o", tmp_path, *DEGREE, "--quiet")
     assert done.returncode == 0, done.stderr
     written = json.loads((tmp_path / "validation.json").read_text(encoding="utf-8"))
     assert written["method"] == "leave-one-subject-out"
@@ -54,7 +69,7 @@ def test_parts_of_a_single_subject_are_left_out(cohort: Path, tmp_path: Path) ->
     parts = cohort.read_text(encoding="utf-8").split("[[reference]]")
     single = cohort.with_name("single.toml")
     single.write_text("[[reference]]" + parts[1].split("[[scan]]")[0], encoding="utf-8")
-    done = run("validate", single, "-o", tmp_path, *DEGREE)
+    done = run("validate", single, "-o", tmp_path, *DEGREE, "--quiet")
     assert done.returncode == 0, done.stderr
     written = json.loads((tmp_path / "validation.json").read_text(encoding="utf-8"))
     assert written["method"] == "spatial-cross-validation"
@@ -71,7 +86,7 @@ def test_parts_of_a_single_subject_are_left_out(cohort: Path, tmp_path: Path) ->
 
 def test_nothing_is_overwritten(cohort: Path, tmp_path: Path) -> None:
     (tmp_path / "validation.json").write_text("mine", encoding="utf-8")
-    done = run("validate", cohort, "-o", tmp_path, *DEGREE)
+    done = run("validate", cohort, "-o", tmp_path, *DEGREE, "--quiet")
     assert done.returncode == 1
     assert done.stderr.startswith("error[output-exists]")
     assert (tmp_path / "validation.json").read_text(encoding="utf-8") == "mine"

@@ -11,6 +11,7 @@ from scipy.ndimage import map_coordinates
 from distcorr.acquisition import Scan
 from distcorr.errors import Code, DistcorrError
 from distcorr.learn import FitResult, Reference, learn, validate
+from distcorr.learn.fit import Progress
 from distcorr.learn.separation import Part, Separation, Verdict, separate
 from distcorr.learn.validate import leave_one_out, separation_of_fit
 from distcorr.space import Volume, transform_points
@@ -80,19 +81,31 @@ def test_what_all_have_in_common_is_the_scanners(
     assert not parts_of(left, Y)[1].shown
 
 
-def test_a_full_fit_is_not_made_twice(
-    references: list[Reference], fitted: FitResult, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("made", [True, False], ids=["given", "not-given"])
+def test_a_full_fit_is_made_once(
+    references: list[Reference],
+    fitted: FitResult,
+    monkeypatch: pytest.MonkeyPatch,
+    made: bool,
 ) -> None:
     given: list[list[str]] = []
 
-    def learn_nothing_new(pairs: list[Reference], *rest: object) -> FitResult:
+    def learn_nothing_new(
+        pairs: list[Reference], settings: object, progress: Progress, points: object
+    ) -> FitResult:
         given.append([one.id for one in pairs])
+        progress("done", 1.0)
         return fitted
 
     monkeypatch.setattr(validate, "learn", learn_nothing_new)
-    found = leave_one_out(references, SETTINGS, full=fitted)
-    assert given == [["ref02"], ["ref01"]]
+    told: list[float] = []
+    found = leave_one_out(
+        references, SETTINGS, lambda _, share: told.append(share), full=fitted if made else None
+    )
+    full = [] if made else [["ref01", "ref02"]]
+    assert given == [*full, ["ref02"], ["ref01"]]
     assert found.separations.fitted == separation_of_fit(references, fitted)
+    assert told == pytest.approx([0.5, 1.0] if made else [1 / 3, 2 / 3, 1.0])
     # The field of all subjects stands in for that of the others: it changes nothing.
     assert [one.row.field_change_mean_mm for one in found.subjects] == [0.0, 0.0]
 

@@ -40,8 +40,10 @@ def test_the_table_is_read(tmp_path: Path) -> None:
     (scan,) = read_results(stored(tmp_path, table())).scans
     assert scan.status is Status.FAILED
     assert "DOE" not in scan.what
-    assert scan.what.startswith("2 slices are missing; the scan and")
+    assert scan.what == "2 slices are missing"
     assert scan.remedy
+    (scan,) = read_results(stored(tmp_path, table(what="/home/me/DOE^JOHN/ser1 is odd"))).scans
+    assert scan.what == "the scan is odd"
     done = table(
         status="corrected", error_code="", what="", supported_fraction=0.9,
         largest_displacement_mm=4.0, outputs=["../a_corrected.nrrd", "a_supported.nrrd"],

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distcorr.report import planes, png, write_report
+from distcorr.correction import planes
+from distcorr.display import png
+from distcorr.report import write_report
 from distcorr.report.batch_page import write_batch_report
 from tests.report.batches import RESULTS, load_example
 from tests.report.browser import Browser, installed

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from distcorr.display import png
 from distcorr.facts import VendorState
 from distcorr.field import HarmonicField
 from distcorr.learn.separation import separate
 from distcorr.learn.shifts import BLOCK_MM, Shifts
-from distcorr.report import Captioned, match_volumes, png
+from distcorr.report import Captioned, match_volumes
 from distcorr.report.marker_figures import error_figure, harmonics_figure
 from distcorr.report.separation_figures import repetition_figure, separation_figure
 from distcorr.report.shift_figures import (

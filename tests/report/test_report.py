@@ -17,10 +17,18 @@ from matplotlib.image import imread
 
 from distcorr.acquisition import Scan
 from distcorr.cli.main import main
-from distcorr.correction import Axis, ComponentRevealed, Correction, Figures, SpatialFigures
+from distcorr.correction import (
+    Axis,
+    ComponentRevealed,
+    Correction,
+    Figures,
+    SpatialFigures,
+    planes,
+)
+from distcorr.display import png
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import Plane, VendorState
-from distcorr.report import ReferencePictures, make_pictures, planes, png, write_report
+from distcorr.report import ReferencePictures, make_pictures, write_report
 from distcorr.report.build import render
 from distcorr.report.figures import field_figure
 from distcorr.report.summary import answers, supported_radius_mm
@@ -174,7 +182,9 @@ def test_anatomy_lies_under_the_field(pictures: ReferencePictures) -> None:
     inside = grey[np.isfinite(grey)]
     assert 0 <= inside.min() < 0.1 < 0.9 < inside.max() <= 1
     # The ball of 130 mm lies about the isocentre, where the planes cross.
-    _, right, up = planes.plane_points(STRONG, Plane.AXIAL, planes.PLANE_STEP_MM)
+    _, right, up = planes.plane_points(
+        planes.supported_box(STRONG), Plane.AXIAL, planes.PLANE_STEP_MM
+    )
     radius = np.hypot(right[None, :], up[:, None])
     assert np.nanmean(grey[radius < 40]) > 0.4
     assert np.nanmean(grey[radius > 75]) < 0.1

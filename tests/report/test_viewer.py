@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from distcorr.report import LinkedCuts, viewer
+from distcorr.report import viewer
+from distcorr.report.viewer import LinkedCuts
 from distcorr.space import Grid, Volume
 
 WIDGET = "application/vnd.jupyter.widget-view+json"

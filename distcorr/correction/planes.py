@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from distcorr.correction import FULL_SUPPORT, Correction
+from distcorr.correction.correction import FULL_SUPPORT, Correction
 from distcorr.facts import Plane
 
 Array = NDArray[np.float64]
@@ -16,6 +16,9 @@ PLANE_STEP_MM = 2.0
 
 MARGIN_MM = 30.0
 """Drawn beyond the supported nodes, so that the edge of the support is seen."""
+
+Box = tuple[Array, Array]
+"""Lowest and highest corner of what is drawn, scanner frame, mm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,8 @@ LAYOUTS: dict[Plane, Layout] = {
 }
 
 
-def plane_points(
-    correction: Correction, plane: Plane, step_mm: float
-) -> tuple[Array, Array, Array]:
-    """Points of a plane through the isocentre, within :func:`box`.
+def plane_points(box: Box, plane: Plane, step_mm: float) -> tuple[Array, Array, Array]:
+    """Points of a plane through the isocentre, within a box.
 
     Returns
     -------
@@ -64,7 +65,7 @@ def plane_points(
         Their places along the two axes, mm.
     """
     layout = LAYOUTS[plane]
-    low, high = box(correction)
+    low, high = box
     right, up = (
         step_mm * np.arange(np.ceil(low[axis] / step_mm), np.floor(high[axis] / step_mm) + 1)
         for axis in (layout.right, layout.up)
@@ -74,8 +75,8 @@ def plane_points(
     return points, right, up
 
 
-def box(correction: Correction) -> tuple[Array, Array]:
-    """Corners of the box that is drawn: where the correction holds, and a margin."""
+def supported_box(correction: Correction) -> Box:
+    """Find the box where the correction holds, and a margin."""
     low, high = correction.lattice.domain
     nodes = correction.lattice.node_points()[correction.support >= FULL_SUPPORT]
     if not len(nodes):
