@@ -20,7 +20,14 @@ EXECUTE = "from nbclient.cli import main; main()"
 
 
 def test_there_are_notebooks() -> None:
-    assert [path.name for path in NOTEBOOKS] == ["01_geometry.ipynb", "02_learn.ipynb"]
+    assert [path.stem for path in NOTEBOOKS] == [
+        "01_geometry",
+        "02_learn",
+        "03_residuals",
+        "04_apply",
+        "05_slicer_ants",
+        "06_phantom",
+    ]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

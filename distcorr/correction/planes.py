@@ -40,6 +40,11 @@ class Layout:
     right_name: str
     up_name: str
 
+    @property
+    def normal(self) -> int:
+        """Axis of the scanner frame that the plane cuts."""
+        return 3 - self.right - self.up
+
 
 _LEFT = "x, to the patient's left if head first"
 LAYOUTS: dict[Plane, Layout] = {

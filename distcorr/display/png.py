@@ -20,6 +20,9 @@ DPI = 130
 OUTSIDE = (38, 56, 82)
 """Colour of pixels that a scan doesn't reach; no grey, so that it isn't taken for air."""
 
+OUTSIDE_COLOUR = "#" + bytes(OUTSIDE).hex()
+"""The same for figures."""
+
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _UP = 2
 """Filter that stores the difference from the line above (PNG specification, 9.2)."""

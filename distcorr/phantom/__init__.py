@@ -14,6 +14,7 @@ from distcorr.phantom.fields import (
     scaled_to_rim,
 )
 from distcorr.phantom.legs import DigitalLegs
+from distcorr.phantom.markers import MarkerSettings, SimulatedMarkers, simulate_markers
 from distcorr.phantom.motion import SideMotion, random_motion
 from distcorr.phantom.pairs import (
     AnatomyKind,
@@ -40,10 +41,12 @@ __all__ = [
     "Contrast",
     "DigitalLegs",
     "FieldName",
+    "MarkerSettings",
     "PairSettings",
     "ScanSettings",
     "SideMotion",
     "SimulatedCase",
+    "SimulatedMarkers",
     "SimulatedPair",
     "SimulatedScan",
     "VolumeAnatomy",
@@ -58,6 +61,7 @@ __all__ = [
     "scaled_to_rim",
     "simulate_case",
     "simulate_cohort",
+    "simulate_markers",
     "simulate_new_scan",
     "simulate_pair",
     "sphere_labels",

@@ -13,7 +13,7 @@ from distcorr.apply.sampling import Interpolation, Sampler
 from distcorr.correction import Correction, planes
 from distcorr.correction.planes import LAYOUTS, plane_points, supported_box
 from distcorr.facts import Plane
-from distcorr.space import Grid, transform_points
+from distcorr.space import Grid, Volume, transform_points
 
 Array = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -151,12 +151,52 @@ def make_pictures(
         return None
     centre, low, high, displacement = found
     cuts = [_cut(pair, plane, centre, low, high) for plane in _AXES]
-    scale = _brightness_ratio(cuts)
+    scale = _brightness_ratio([(cut.axial_after, cut.coronal_after) for cut in cuts])
     cuts = [_scaled(cut, scale) for cut in cuts]
     window = _window(cuts)
     cuts = [_trimmed(cut, BODY_THRESHOLD * window[1]) for cut in cuts]
     anatomy = Anatomy({plane: pair.axial_at(plane) for plane in LAYOUTS}, window)
     return ReferencePictures(reference_id, tuple(cuts), window, displacement, anatomy)
+
+
+@dataclass(frozen=True, eq=False)
+class MatchedVolumes:
+    """Both scans of a reference on one grid, before and after.
+
+    Attributes
+    ----------
+    axial_before, coronal_before, axial_after, coronal_after : Volume
+        As the images of :class:`PlanePictures`; NaN outside of the field of view.
+    """
+
+    axial_before: Volume
+    coronal_before: Volume
+    axial_after: Volume
+    coronal_after: Volume
+
+
+def match_volumes(
+    reference_id: str, axial: Scan, coronal: Scan, correction: Correction, grid: Grid | None = None
+) -> MatchedVolumes:
+    """Resample both scans of a reference to one grid, the coronal moved as the fit found.
+
+    Parameters
+    ----------
+    reference_id : str
+    axial, coronal : Scan
+        As acquired.
+    correction : Correction
+    grid : Grid, optional
+        In patient LPS of the axial scan; that scan's own by default.
+    """
+    chosen = axial.volume.grid if grid is None else grid
+    images = _Pair(reference_id, axial, coronal, correction).images(chosen.points_lps())
+    scale = np.float32(_brightness_ratio([(images[2], images[3])]))
+    first, second, third, fourth = (
+        Volume(image * by, chosen)
+        for image, by in zip(images, (np.float32(1), scale) * 2, strict=True)
+    )
+    return MatchedVolumes(first, second, third, fourth)
 
 
 class _Pair:
@@ -166,7 +206,7 @@ class _Pair:
         self, reference_id: str, axial: Scan, coronal: Scan, correction: Correction
     ) -> None:
         self.axial, self.coronal, self.correction = axial, coronal, correction
-        self._views = (_View(axial), _View(coronal))
+        self._views = (ScanSampler(axial), ScanSampler(coronal))
         fitted = [row for row in correction.figures.references if row.id == reference_id]
         moved = fitted[0].T_moved_still if fitted else np.eye(4)
         T_coronal, T_axial = (view.acquisition.T_scanner_patient for view in reversed(self._views))
@@ -200,8 +240,14 @@ class _Pair:
         )
 
 
-class _View:
-    """A scan, prepared to be sampled at places of its scanner frame."""
+class ScanSampler:
+    """A scan, prepared to be sampled at places of its scanner frame.
+
+    Parameters
+    ----------
+    scan : Scan
+        As acquired.
+    """
 
     def __init__(self, scan: Scan) -> None:
         self.acquisition: Acquisition = scan.acquisition
@@ -262,10 +308,9 @@ def _steps(axis: Array, centre: Array, low: Array, high: Array) -> Array:
     return np.arange(ends[0], ends[1], PIXEL_MM)
 
 
-def _brightness_ratio(cuts: list[PlanePictures]) -> float:
+def _brightness_ratio(corrected: list[tuple[Image, Image]]) -> float:
     """Median ratio of the two corrected scans over what is bright in both."""
-    axial = np.concatenate([cut.axial_after.ravel() for cut in cuts])
-    coronal = np.concatenate([cut.coronal_after.ravel() for cut in cuts])
+    axial, coronal = (np.concatenate([pair[n].ravel() for pair in corrected]) for n in (0, 1))
     both = np.isfinite(axial) & np.isfinite(coronal)
     axial, coronal = axial[both], coronal[both]
     if not len(axial):

@@ -15,7 +15,7 @@ AFTER = "#0072b2"
 """Vermilion and blue of Okabe and Ito, told apart by every kind of colour vision;
 circles and squares tell them apart in grey."""
 
-_GRID = "#e3e8ee"
+GRID = "#e3e8ee"
 
 
 def residual_figure(figures: Figures) -> str:
@@ -43,7 +43,7 @@ def residual_figure(figures: Figures) -> str:
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(left=0)
     axes.set_xlabel("difference between the two scans, % of local contrast")
-    axes.grid(axis="x", color=_GRID)
+    axes.grid(axis="x", color=GRID)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
     marks = [_mark("o", BEFORE, "motion alone"), _mark("s", AFTER, "corrected")]
@@ -93,7 +93,7 @@ def _draw_shells(axes: Axes, title: str, shells: tuple[ShiftShell, ...]) -> None
     axes.set_title(title, fontsize=10)
     axes.set_xlabel("distance from the isocentre, mm", fontsize=9)
     axes.set_ylabel("mean shift, mm", fontsize=9)
-    axes.grid(color=_GRID)
+    axes.grid(color=GRID)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
 
