@@ -10,10 +10,10 @@ from pydicom.dataset import Dataset
 from distcorr.dicom import tags
 from distcorr.dicom.derivation import corrected_by
 from distcorr.dicom.header import Frame
+from distcorr.dicom.plausible import FARTHEST_MM
 from distcorr.dicom.read import read_dataset
 from distcorr.dicom.vendors import (
     ORIGIN_ROWS,
-    PHILIPS_UNSET,
     SILENCE_ROWS,
     STATE_ROWS,
     TABLE_ROWS,
@@ -201,11 +201,12 @@ def _table_z(row: TableRow, sources: list[Dataset]) -> float | None:
 
 
 def _finite(values: tuple[object, ...], index: int) -> float | None:
+    """Read a place in mm; Philips writes 1.7e38 where a value was not set."""
     try:
         value = float(str(values[index]))
     except tags.VALUE_ERRORS:
         return None
-    return value + 0.0 if abs(value) < PHILIPS_UNSET else None
+    return value + 0.0 if abs(value) <= FARTHEST_MM else None
 
 
 def _dimension(ds: Dataset) -> Fact[AcquisitionDimension]:

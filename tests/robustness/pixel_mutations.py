@@ -275,9 +275,8 @@ def _bomb(scene: Scene) -> None:
     with careless():
         start = _end_of_meta(content)
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    chunk = bytes(1 << 20)
-    body = b"".join(packer.compress(chunk) for _ in range(BOMB_BYTES >> 20)) + packer.flush()
-    path.write_bytes(content[:start] + body)
+    chunk = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    path.write_bytes(content[:start] + chunk * (BOMB_BYTES >> 20) + packer.flush())
 
 
 def _end_of_meta(content: bytes) -> int:

@@ -73,9 +73,8 @@ def put_raw(ds: Dataset, keyword: str, content: bytes) -> None:
     assert number is not None
     padded = content + b" " * (len(content) % 2)
     tag = Tag(number)
-    ds._dict[tag] = RawDataElement(
-        tag, dictionary_VR(tag), len(padded), padded, 0, False, True
-    )  # fmt: skip
+    representation = dictionary_VR(tag).split(" or ")[0]
+    ds._dict[tag] = RawDataElement(tag, representation, len(padded), padded, 0, False, True)
 
 
 @dataclass

@@ -1,0 +1,76 @@
+"""Limits of what a scanner can show: beyond them a header is wrong, whatever it says.
+
+A wrong unit or a damaged digit makes numbers that are well formed and impossible.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from distcorr.dicom import tags
+from distcorr.dicom.header import Frame
+from distcorr.errors import Code, DistcorrError
+from distcorr.space import Grid
+
+FARTHEST_MM = 10_000.0
+"""Largest coordinate of a slice or of the table; tables travel 2 to 3 m."""
+
+LARGEST_EXTENT_MM = 3_000.0
+"""Largest field of view along any axis; scans of a whole body reach some 2 m."""
+
+SMALLEST_EXTENT_MM = 1.0
+"""Smallest field of view along any axis. Lengths in metres, taken for millimetres,
+give less: a whole body 0.002."""
+
+
+def require_plausible_frame(frame: Frame) -> None:
+    """Refuse an image that no scanner can have made.
+
+    Raises
+    ------
+    DistcorrError
+        ``geometry-invalid`` with the tag, if the position lies farther than
+        :data:`FARTHEST_MM` from the origin of the patient coordinates, or the
+        field of view is none.
+    """
+    if np.abs(frame.position_lps).max() > FARTHEST_MM:
+        shown = "\\".join(f"{value:g}" for value in frame.position_lps)
+        raise _impossible(
+            "a slice lies where no scanner reaches",
+            f"{tags.name_of('ImagePositionPatient')} in {frame.path} is {shown} mm, "
+            f"the limit is {FARTHEST_MM:g}",
+        )
+    row_spacing, column_spacing = frame.pixel_spacing
+    sides = frame.columns * column_spacing, frame.rows * row_spacing
+    if not _plausible(*sides):
+        raise _impossible(
+            f"a field of view of {sides[0]:.3g} x {sides[1]:.3g} mm is none of a scanner",
+            f"{tags.name_of('PixelSpacing')} in {frame.path} is "
+            f"{row_spacing:g}\\{column_spacing:g} mm for {frame.rows} x {frame.columns} pixels",
+        )
+
+
+def require_plausible_grid(grid: Grid, first: Frame) -> None:
+    """Refuse a stack that no scanner can have made.
+
+    Raises
+    ------
+    DistcorrError
+        ``geometry-invalid`` if it is too short or too long along any axis.
+    """
+    extent = grid.extent
+    if not _plausible(*extent):
+        raise _impossible(
+            "the slices span what no scanner shows",
+            f"{' x '.join(f'{side:.4g}' for side in extent)} mm by "
+            f"{tags.name_of('ImagePositionPatient')} in {first.path.parent}; the limits are "
+            f"{SMALLEST_EXTENT_MM:g} and {LARGEST_EXTENT_MM:g}",
+        )
+
+
+def _plausible(*sides: float) -> bool:
+    return all(SMALLEST_EXTENT_MM <= side <= LARGEST_EXTENT_MM for side in sides)
+
+
+def _impossible(what: str, evidence: str) -> DistcorrError:
+    return DistcorrError(Code.GEOMETRY_INVALID, what, evidence)
