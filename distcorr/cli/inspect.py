@@ -49,7 +49,8 @@ def inspect(
             f"{', '.join(map(str, paths))}: {_skipped(result) or 'no files'}",
         )
     if as_json:
-        typer.echo(json.dumps(as_data(result), indent=2, ensure_ascii=False))
+        # As ASCII: file names need not be text that can be printed.
+        typer.echo(json.dumps(as_data(result), indent=2))
         return
     console = Console(highlight=False)
     for series in result.series:

@@ -47,11 +47,15 @@ def decode(path: Path) -> NDArray[Any]:
         contradicts its header, ``no-pixels``, ``bad-format`` for colour images,
         ``too-large``, ``unreadable``.
     """
+    with tags.quiet():
+        return _decode(path)
+
+
+def _decode(path: Path) -> NDArray[Any]:
     if path.stat().st_size > LARGE_FILE_BYTES:
         _require_believable(_parsed(path, pixels=False), path)
     ds = _read_whole(path)
-    samples = tags.number(ds, "SamplesPerPixel") or 1
-    if samples != 1 or tags.number(ds, "SamplesPerPixel") == 0:
+    if tags.number(ds, "SamplesPerPixel") not in (None, 1.0):
         raise DistcorrError(
             Code.BAD_FORMAT,
             "colour images are not supported",
@@ -63,8 +67,7 @@ def decode(path: Path) -> NDArray[Any]:
     _require_believable(ds, path)
     _require_length(ds, path)
     try:
-        with tags.quiet():
-            stored = pixel_array(ds, raw=True)
+        stored = pixel_array(ds, raw=True)
     except Exception as failure:  # decoders of six libraries raise what they like
         reason = (str(failure).splitlines() or [""])[0].strip() or type(failure).__name__
         raise _unreadable(f"the pixel data can't be decoded ({reason})", str(path)) from failure

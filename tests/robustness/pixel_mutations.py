@@ -71,7 +71,7 @@ def _matrix() -> list[Mutation]:
         found += on_images(f"{keyword}-doubled", f"{keyword} doubled", _scaled(keyword, 2),
                            one=APART, every=UNREADABLE, fits=classic)  # fmt: skip
         found += on_images(f"{keyword}-huge", f"{keyword} 65535", _root(keyword, 65535),
-                           one=APART, every=UNREADABLE | INVALID, fits=classic)  # fmt: skip
+                           one=APART | INVALID, every=UNREADABLE | INVALID, fits=classic)  # fmt: skip
     found += on_images("Rows-removed", "Rows removed", _without("Rows"),
                        one=refused(Code.UNREADABLE), every=refused(Code.UNREADABLE))  # fmt: skip
     found += on_images("Columns-removed", "Columns removed", _without("Columns"),
@@ -79,7 +79,7 @@ def _matrix() -> list[Mutation]:
     return [
         *found,
         *on_images("rows-columns-huge", "Rows and Columns 65535", _huge,
-                   one=APART, every=UNREADABLE | refused(Code.TOO_LARGE) | INVALID),
+                   one=APART | INVALID, every=UNREADABLE | refused(Code.TOO_LARGE) | INVALID),
         *on_images("rows-columns-swapped", "Rows and Columns swapped", _rows_columns_swapped,
                    one=APART, every=undetectable(CONSISTENT),
                    fits=lambda kind: plain(kind) and not kind.square),

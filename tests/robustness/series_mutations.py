@@ -220,7 +220,7 @@ HOSTILE: dict[str, bytes] = {
 IDENTIFIERS = (
     "PatientID", "PatientName", "SeriesDescription", "ProtocolName", "SeriesInstanceUID",
     "StudyInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID", "Manufacturer",
-    "DeviceSerialNumber", "SpecificCharacterSet", "AcquisitionNumber", "TemporalPositionIdentifier",
+    "DeviceSerialNumber", "AcquisitionNumber", "TemporalPositionIdentifier",
     "PatientPosition", "SoftwareVersions", "ManufacturerModelName",
 )  # fmt: skip
 
@@ -241,6 +241,30 @@ def _strings() -> list[Mutation]:
                 every=allowed, fits=classic,
             )  # fmt: skip
     return found
+
+
+_WRITTEN_CHARSET = b"\x08\x00\x05\x00CS\x0a\x00ISO_IR 100"
+
+
+def _character_sets() -> list[Mutation]:
+    """Character sets that no reader knows; pydicom can't write them itself."""
+
+    def change(content: bytes) -> Callable[[Scene], None]:
+        def apply(scene: Scene) -> None:
+            for path in scene.files:
+                with editing(path) as ds:
+                    ds.SpecificCharacterSet = "ISO_IR 100"
+                padded = content + b" " * (len(content) % 2)
+                element = _WRITTEN_CHARSET[:6] + len(padded).to_bytes(2, "little") + padded
+                path.write_bytes(path.read_bytes().replace(_WRITTEN_CHARSET, element, 1))
+
+        return apply
+
+    return [
+        Mutation(f"SpecificCharacterSet-{name}", f"SpecificCharacterSet hostile ({name})",
+                 change(content), RIGHT, lambda kind: classic(kind) and not kind.real)
+        for name, content in HOSTILE.items()
+    ]  # fmt: skip
 
 
 CONTRADICTED = refused(
@@ -351,5 +375,7 @@ def _at(n: int, keyword: str, value: str) -> Callable[[Scene], None]:
     return change
 
 
-TABLES: tuple[list[Mutation], ...] = (_slices(), _identities(), _strings(), _vendors())
+TABLES: tuple[list[Mutation], ...] = (
+    _slices(), _identities(), _vendors(), _strings(), _character_sets(),
+)  # fmt: skip
 
