@@ -244,8 +244,22 @@ class Cohort:
     scanner: CohortScanner | None = None
 
     def resolve(self, written: str) -> Path:
-        """Path of an entry; relative ones are relative to the manifest."""
-        return self.path.parent / Path(written).expanduser()
+        """Path of an entry; relative ones are relative to the manifest.
+
+        Raises
+        ------
+        DistcorrError
+            ``not-found`` if no file can have this name.
+        """
+        try:
+            path = self.path.parent / Path(written).expanduser()
+            path.exists()  # the system refuses names that are too long
+        except (OSError, RuntimeError) as error:
+            raise DistcorrError(
+                Code.NOT_FOUND, f"no file can have a name that {self.path} gives",
+                f"{written[:80]!r}: {error.strerror if isinstance(error, OSError) else error}",
+            ) from error  # fmt: skip
+        return path
 
 
 def read_cohort(path: Path) -> Cohort:
@@ -263,7 +277,7 @@ def read_cohort(path: Path) -> Cohort:
         raise DistcorrError(Code.TOO_LARGE, "this is too large for a manifest", str(path))
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # neither text nor TOML, or nested without end
         raise _invalid(path, f"it is not valid TOML: {error}") from error
     try:
         manifest = _Manifest.model_validate(raw)

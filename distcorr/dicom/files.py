@@ -22,8 +22,8 @@ PIXEL_TAGS = frozenset(
     Tag(name) for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 )
 
-MAX_INFLATED_BYTES = 512 << 20
-"""Largest data set that is unpacked from a deflated file: 2000 slices of 512 x 256."""
+MAX_INFLATED_BYTES = 256 << 20
+"""Largest data set that is unpacked from a deflated file: 500 slices of 512 x 512."""
 
 MAX_ZERO_ELEMENTS = 100
 """Elements in a row that are nothing but zeros before a file counts as damaged; eight

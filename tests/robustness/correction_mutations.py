@@ -22,13 +22,15 @@ from distcorr.correction import Correction
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import Scanner
 from tests.correction.examples import example_correction
-from tests.robustness.outcomes import RIGHT, Allowed, Observed, refused
+from tests.robustness.outcomes import RIGHT, Allowed, Observed, refused, undetectable
 from tests.robustness.subjects import Subject
 
 INVALID = refused(Code.CORRECTION_INVALID)
 SCHEMA = refused(Code.SCHEMA_UNKNOWN)
 DESCRIPTION = "correction.json"
 BOMB_BYTES = 1 << 30
+
+FORGED = undetectable("its checksums were mended, so that it is a sound correction of its own")
 
 Members = dict[str, bytes]
 
@@ -304,7 +306,7 @@ def _doubled_key(content: bytes) -> bytes:
 _TEXT = [
     Damage("schema-future", "a later schema", _described(_version(2)), SCHEMA),
     Damage("schema-text", "a schema in words", _described(_version("1")), SCHEMA),
-    Damage("schema-true", "true for a schema", _described(_version(True)), SCHEMA | INVALID),
+    Damage("schema-true", "true for a schema", _described(_version(True)), SCHEMA),
     Damage("schema-absent", "no schema", _described(lambda d, rng: d.pop("schema_version")),
            SCHEMA),
     Damage("schema-huge", "a schema of 4000 digits", _described(_version(10**4000)), SCHEMA),
@@ -328,15 +330,15 @@ _TEXT = [
     Damage("json-key-twice", "the origin stated twice", _rewritten(_doubled_key),
            INVALID | RIGHT),
     Damage("value-none", "nothing in place of any value", _described(_anywhere(None)),
-           INVALID | SCHEMA | RIGHT),
+           INVALID | SCHEMA | FORGED),
     Damage("value-text", "words in place of any value", _described(_anywhere("../../x")),
-           INVALID | SCHEMA | RIGHT),
+           INVALID | SCHEMA | FORGED),
     Damage("value-list", "a list in place of any value", _described(_anywhere([[[]]])),
            INVALID | SCHEMA),
     Damage("value-number", "a number in place of any value", _described(_anywhere(-7)),
-           INVALID | SCHEMA | RIGHT),
+           INVALID | SCHEMA | FORGED),
     Damage("value-huge", "1e300 in place of any value", _described(_anywhere(1e300)),
-           INVALID | SCHEMA | RIGHT),
+           INVALID | SCHEMA | FORGED),
 ]  # fmt: skip
 
 
@@ -408,6 +410,11 @@ _ARRAYS = [
     Damage("array-of-another", "the field of another correction", _on_members(_of_another),
            INVALID),
     Damage("array-nan", "NaN in the field", _array("coefficients.npy", _with(np.nan)), INVALID),
+    Damage("array-absurd", "a field of 1e200 mm", _array("coefficients.npy", _with(1e200)), INVALID),
+    Damage("lattice-far", "a lattice 1e300 mm away", _described(
+        lambda d, rng: d["lattice"].update(origin_mm=[1e300, 0, 0])), INVALID),
+    Damage("lattice-wide", "nodes 1e200 mm apart", _described(
+        lambda d, rng: d["lattice"].update(spacing_mm=[1e200, 1e200, 1e200])), INVALID),
     Damage("array-infinite", "infinity in the field", _array("coefficients.npy", _with(np.inf)),
            INVALID),
     Damage("sd-negative", "a negative standard deviation",
