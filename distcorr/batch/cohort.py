@@ -57,6 +57,9 @@ from distcorr.space import FileAxes, PatientPosition
 MAX_MANIFEST_BYTES = 16 << 20
 """A manifest of 100,000 scans; a larger file was given by mistake."""
 
+MAX_LINE = 20_000
+"""Characters of a line; the time to read a key grows with the square of its parts."""
+
 _ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{n}{i}" for n in ("com", "lpt") for i in range(1, 10))}
 
@@ -276,7 +279,11 @@ def read_cohort(path: Path) -> Cohort:
     if path.stat().st_size > MAX_MANIFEST_BYTES:
         raise DistcorrError(Code.TOO_LARGE, "this is too large for a manifest", str(path))
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        longest = max(map(len, text.splitlines()), default=0)
+        if longest > MAX_LINE:
+            raise _invalid(path, f"it has a line of {longest} characters, the limit is {MAX_LINE}")
+        raw = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # neither text nor TOML, or nested without end
         raise _invalid(path, f"it is not valid TOML: {error}") from error
     try:

@@ -139,7 +139,10 @@ def series_view(series: Series) -> Group:
     title = series.description or "(no description)"
     part = "" if series.part == "all" else f" - part: {series.part}"
     table = Table(
-        title=escape(printable(f"{title}{part}")), title_justify="left", show_header=False, expand=False
+        title=escape(printable(f"{title}{part}")),
+        title_justify="left",
+        show_header=False,
+        expand=False,
     )
     table.add_column("property", style="bold", no_wrap=True)
     table.add_column("value", overflow="fold")

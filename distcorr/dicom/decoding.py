@@ -31,6 +31,9 @@ LARGE_FILE_BYTES = 256 << 20
 MAXIMUM_RATIO = 1000
 """Largest compression of an image that is believed; real ones reach 2 to 10, empty ones 100."""
 
+_ITEM = b"\xfe\xff\x00\xe0"
+"""Begins the fragments of compressed pixels."""
+
 
 def decode(path: Path) -> NDArray[Any]:
     """Decode all frames of a file.
@@ -170,15 +173,17 @@ def _require_length(ds: FileDataset, path: Path) -> None:
 def _is_padding(content: bytes, excess: int, ds: FileDataset) -> bool:
     """Whether bytes behind an image are filling, and not a part of it.
 
-    Less than a row and than a column can't come from a wrong number of them. More
-    has to be zeros after an image whose own last row is not.
+    Filling is zeros. Less than a row and than a column can't come from a wrong number
+    of them; more has to follow a last row that is not empty itself.
     """
+    if any(content[-excess:]) or content.startswith(_ITEM):
+        return False
     rows, columns = tags.number(ds, "Rows") or 0, tags.number(ds, "Columns") or 0
     pixel = (tags.number(ds, "BitsAllocated") or 0) / 8
     if excess < min(rows, columns) * pixel:
         return True
     last_row = content[-excess - int(columns * pixel) : -excess]
-    return not any(content[-excess:]) and any(last_row)
+    return any(last_row)
 
 
 def _unreadable(what: str, evidence: str) -> DistcorrError:

@@ -5,6 +5,9 @@ A wrong unit or a damaged digit makes numbers that are well formed and impossibl
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from distcorr.dicom import tags
@@ -21,6 +24,10 @@ LARGEST_EXTENT_MM = 3_000.0
 SMALLEST_EXTENT_MM = 1.0
 """Smallest field of view along any axis. Lengths in metres, taken for millimetres,
 give less: a whole body 0.002."""
+
+LEAST_FILLED = 0.05
+"""Part of its grid that a stack has to fill. Half of the slices of a tilted stack fill
+about a quarter; less comes from a stray slice, and the rest of the grid is memory."""
 
 
 def require_plausible_frame(frame: Frame) -> None:
@@ -50,14 +57,16 @@ def require_plausible_frame(frame: Frame) -> None:
         )
 
 
-def require_plausible_grid(grid: Grid, first: Frame) -> None:
+def require_plausible_grid(grid: Grid, frames: Sequence[Frame]) -> None:
     """Refuse a stack that no scanner can have made.
 
     Raises
     ------
     DistcorrError
-        ``geometry-invalid`` if it is too short or too long along any axis.
+        ``geometry-invalid`` if it is too short or too long along any axis, or if its
+        slices are strewn over a grid that is almost empty.
     """
+    first = frames[0]
     extent = grid.extent
     if not _plausible(*extent):
         raise _impossible(
@@ -65,6 +74,14 @@ def require_plausible_grid(grid: Grid, first: Frame) -> None:
             f"{' x '.join(f'{side:.4g}' for side in extent)} mm by "
             f"{tags.name_of('ImagePositionPatient')} in {first.path.parent}; the limits are "
             f"{SMALLEST_EXTENT_MM:g} and {LARGEST_EXTENT_MM:g}",
+        )
+    filled = len(frames) * first.rows * first.columns / math.prod(grid.size)
+    if filled < LEAST_FILLED:
+        raise _impossible(
+            "the slices lie too far apart to be one stack",
+            f"{len(frames)} slices fill {filled:.2%} of {' x '.join(map(str, grid.size))} voxels "
+            f"by {tags.name_of('ImagePositionPatient')} in {first.path.parent}; "
+            f"the limit is {LEAST_FILLED:.0%}",
         )
 
 

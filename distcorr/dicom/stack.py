@@ -139,7 +139,7 @@ def build_stack(frames: Sequence[Frame]) -> Stack:
     if sheared:
         findings.append(_shear_finding(ordered, along, sideways))
     grid, in_place = _grid(ordered, along, sideways, spacing, None if sheared else slots)
-    require_plausible_grid(grid, ordered[0])
+    require_plausible_grid(grid, ordered)
     return Stack(ordered, along, sideways, grid, in_place, regularity, tuple(findings))
 
 

@@ -239,6 +239,7 @@ TABLE_ROWS: tuple[TableRow, ...] = (
     ),
 )  # fmt: skip
 
+
 @dataclass(frozen=True, slots=True)
 class OriginRow:
     """What speaks for the origin where no table position is recorded: a hint, never a fact.

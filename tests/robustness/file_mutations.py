@@ -176,4 +176,3 @@ TABLE: list[Mutation] = [
 ]  # fmt: skip
 
 TABLES: tuple[list[Mutation], ...] = (TABLE,)
-

@@ -11,15 +11,13 @@ import numpy as np
 from distcorr.dicom import Layout
 from distcorr.errors import Code
 from tests.robustness.outcomes import RIGHT, Allowed, refused, undetectable, warned
-from tests.robustness.scene import Extent, Image, Mutation, Scene, classic, on_images
+from tests.robustness.scene import Extent, Image, Level, Mutation, Scene, classic, on_images
 from tests.robustness.subjects import Kind
 
 POSITION, ORIENTATION, SPACING = "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"
 MISSING, INVALID = refused(Code.GEOMETRY_MISSING), refused(Code.GEOMETRY_INVALID)
 
-APART = refused(
-    Code.SEVERAL_VOLUMES, Code.NOT_PARALLEL, Code.NOT_A_VOLUME, Code.DUPLICATE_CONFLICT
-)
+APART = refused(Code.SEVERAL_VOLUMES, Code.NOT_PARALLEL, Code.NOT_A_VOLUME, Code.DUPLICATE_CONFLICT)
 """A slice that can't belong to the others: it is set apart or refused."""
 
 IRREGULAR = warned(Code.SPACING_IRREGULAR, Code.SLICES_MISSING, Code.STACK_SHEARED)
@@ -116,7 +114,7 @@ def _position_tables() -> list[Mutation]:
         ),
         *on_images(
             "position-x-y-swapped", "x and y of ImagePositionPatient swapped",
-            _permuted(POSITION, 1, 0, 2), one=IRREGULAR | APART,
+            _permuted(POSITION, 1, 0, 2), one=IRREGULAR | APART | RIGHT,
             every=undetectable(CONSISTENT) | IRREGULAR | APART,
         ),
         *on_images(
@@ -328,7 +326,7 @@ def _frames(scene: Scene) -> int:
 def _image(scene: Scene, n: int, use: Callable[[Image], None]) -> None:
     """Use the n-th image along the normal."""
     chosen = Scene(scene.subject, scene.folder, [scene.files[n]], scene.rng)
-    chosen.edit(Extent.EVERY, lambda image, rng: use(image))
+    chosen.edit(Extent.EVERY, lambda image, rng: use(image), Level.FRAME)
 
 
 def _position_of(scene: Scene, n: int) -> np.ndarray:
@@ -357,4 +355,3 @@ TABLES: tuple[list[Mutation], ...] = (
     _unusable(), _position_tables(), _orientation_tables(), _spacing_tables(),
     _thickness_tables(), [replace(mutation, fits=classic) for mutation in _STACKS],
 )  # fmt: skip
-

@@ -167,7 +167,9 @@ def _paths() -> list[Edit]:
         if value is not None
     ]
     wrong = {"number": "7", "true": "true", "empty-list": "[]", "table": "{a = 1}"}
-    return found + [Edit(f"path-of-{name}", _path_raw(text), INVALID) for name, text in wrong.items()]
+    return found + [
+        Edit(f"path-of-{name}", _path_raw(text), INVALID) for name, text in wrong.items()
+    ]
 
 
 def _path(text: str) -> Callable[[bytes, random.Random], bytes]:
@@ -222,7 +224,8 @@ _WHOLE = [
     Edit("lists-nested", _appended("x = " + "[" * 20_000), INVALID),
     Edit("lists-nested-closed", _appended("x = " + "[" * 20_000 + "]" * 20_000), INVALID),
     Edit("tables-nested", _appended("x = " + "{a = " * 5000 + "1" + "}" * 5000), INVALID),
-    Edit("keys-nested", _appended("[" + "a." * 20_000 + "a]"), INVALID),
+    Edit("keys-nested", _appended("[" + "a." * 5000 + "a]"), INVALID),
+    Edit("line-long", _appended("[" + "a." * 500_000 + "a]"), INVALID),
     Edit("date-impossible", _appended("when = 2026-13-45"), INVALID),
     Edit("key-unknown", _changed("coronal =", "koronal ="), INVALID),
     Edit("key-twice", _appended('manufacturer = "x"'), INVALID),

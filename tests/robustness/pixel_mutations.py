@@ -20,7 +20,7 @@ from tests.robustness.scene import (
     careless,
     classic,
     editing,
-    on_images,
+    on_objects,
     uncompressed,
 )
 from tests.robustness.subjects import Kind
@@ -62,25 +62,25 @@ def _less(keyword: str) -> Callable[[Image, random.Random], None]:
 def _matrix() -> list[Mutation]:
     found = []
     for keyword in ("Rows", "Columns"):
-        found += on_images(f"{keyword}-zero", f"{keyword} 0", _root(keyword, 0),
+        found += on_objects(f"{keyword}-zero", f"{keyword} 0", _root(keyword, 0),
                            one=INVALID, every=INVALID, fits=classic)  # fmt: skip
-        found += on_images(f"{keyword}-one-less", f"{keyword} one too small", _less(keyword),
+        found += on_objects(f"{keyword}-one-less", f"{keyword} one too small", _less(keyword),
                            one=APART, every=UNREADABLE, fits=classic)  # fmt: skip
-        found += on_images(f"{keyword}-halved", f"{keyword} halved", _scaled(keyword, 0.5),
+        found += on_objects(f"{keyword}-halved", f"{keyword} halved", _scaled(keyword, 0.5),
                            one=APART, every=UNREADABLE, fits=classic)  # fmt: skip
-        found += on_images(f"{keyword}-doubled", f"{keyword} doubled", _scaled(keyword, 2),
+        found += on_objects(f"{keyword}-doubled", f"{keyword} doubled", _scaled(keyword, 2),
                            one=APART, every=UNREADABLE, fits=classic)  # fmt: skip
-        found += on_images(f"{keyword}-huge", f"{keyword} 65535", _root(keyword, 65535),
+        found += on_objects(f"{keyword}-huge", f"{keyword} 65535", _root(keyword, 65535),
                            one=APART | INVALID, every=UNREADABLE | INVALID, fits=classic)  # fmt: skip
-    found += on_images("Rows-removed", "Rows removed", _without("Rows"),
+    found += on_objects("Rows-removed", "Rows removed", _without("Rows"),
                        one=refused(Code.UNREADABLE), every=refused(Code.UNREADABLE))  # fmt: skip
-    found += on_images("Columns-removed", "Columns removed", _without("Columns"),
+    found += on_objects("Columns-removed", "Columns removed", _without("Columns"),
                        one=INVALID, every=INVALID)  # fmt: skip
     return [
         *found,
-        *on_images("rows-columns-huge", "Rows and Columns 65535", _huge,
+        *on_objects("rows-columns-huge", "Rows and Columns 65535", _huge,
                    one=APART | INVALID, every=UNREADABLE | refused(Code.TOO_LARGE) | INVALID),
-        *on_images("rows-columns-swapped", "Rows and Columns swapped", _rows_columns_swapped,
+        *on_objects("rows-columns-swapped", "Rows and Columns swapped", _rows_columns_swapped,
                    one=APART, every=undetectable(CONSISTENT),
                    fits=lambda kind: plain(kind) and not kind.square),
     ]  # fmt: skip
@@ -94,21 +94,21 @@ def _frames() -> list[Mutation]:
     frames = "NumberOfFrames"
     missing = refused(Code.GEOMETRY_MISSING)
     found = [
-        *on_images("frames-two", "NumberOfFrames 2 in a single image", _root(frames, 2),
+        *on_objects("frames-two", "NumberOfFrames 2 in a single image", _root(frames, 2),
                    one=missing, every=missing, fits=classic),
-        *on_images("frames-huge", "NumberOfFrames 2147483647", _root(frames, 2**31 - 1),
+        *on_objects("frames-huge", "NumberOfFrames 2147483647", _root(frames, 2**31 - 1),
                    one=missing, every=missing),
-        *on_images("frames-zero", "NumberOfFrames 0", _root(frames, 0),
+        *on_objects("frames-zero", "NumberOfFrames 0", _root(frames, 0),
                    one=RIGHT | UNREADABLE, every=RIGHT | UNREADABLE, fits=classic),
-        *on_images("frames-negative", "NumberOfFrames -3", _root(frames, -3),
+        *on_objects("frames-negative", "NumberOfFrames -3", _root(frames, -3),
                    one=RIGHT | UNREADABLE, every=RIGHT | UNREADABLE, fits=classic),
     ]  # fmt: skip
     return [
         *found,
-        *on_images("frames-words", "NumberOfFrames of words",
+        *on_objects("frames-words", "NumberOfFrames of words",
                    lambda image, rng: image.raw(frames, b"many"),
                    one=RIGHT | UNREADABLE, every=RIGHT | UNREADABLE, fits=classic),
-        *on_images("frames-fewer", "NumberOfFrames one too small", _less(frames),
+        *on_objects("frames-fewer", "NumberOfFrames one too small", _less(frames),
                    every=missing, fits=lambda kind: not classic(kind)),
     ]  # fmt: skip
 
@@ -138,13 +138,13 @@ def _bits() -> list[Mutation]:
     ]
     found = []
     for keyword, name, value, allowed in rows:
-        found += on_images(
+        found += on_objects(
             f"{keyword}-{name.replace(' ', '-')}", f"{keyword} {name}", _root(keyword, value),
             one=allowed, every=allowed, fits=uncompressed, alters_values=True,
         )  # fmt: skip
     for keyword in ("BitsAllocated", "BitsStored", "PixelRepresentation",
                     "PhotometricInterpretation", "SamplesPerPixel"):  # fmt: skip
-        found += on_images(f"{keyword}-removed", f"{keyword} removed", _without(keyword),
+        found += on_objects(f"{keyword}-removed", f"{keyword} removed", _without(keyword),
                            one=fine, every=fine, fits=uncompressed)  # fmt: skip
     return found
 
@@ -172,25 +172,25 @@ def _both_kinds(image: Image, rng: random.Random) -> None:
 
 def _data() -> list[Mutation]:
     return [
-        *on_images("pixels-removed", "no pixel data", _without("PixelData"),
+        *on_objects("pixels-removed", "no pixel data", _without("PixelData"),
                    one=refused(Code.NO_PIXELS), every=refused(Code.NO_PIXELS)),
-        *on_images("pixels-empty", "pixel data of no length", _pixels(lambda b, rng: b""),
+        *on_objects("pixels-empty", "pixel data of no length", _pixels(lambda b, rng: b""),
                    one=PARSED, every=PARSED),
-        *on_images("pixels-cut", "pixel data cut short",
+        *on_objects("pixels-cut", "pixel data cut short",
                    _pixels(lambda b, rng: b[: 2 * rng.randrange(len(b) // 2)]),
                    one=PARSED, every=PARSED, fits=uncompressed),
-        *on_images("pixels-cut-by-one", "pixel data two bytes short",
+        *on_objects("pixels-cut-by-one", "pixel data two bytes short",
                    _pixels(lambda b, rng: b[:-2]), one=UNREADABLE, every=UNREADABLE,
                    fits=uncompressed),
-        *on_images("pixels-twice", "twice as much pixel data", _padded_by_frames,
+        *on_objects("pixels-twice", "twice as much pixel data", _padded_by_frames,
                    one=UNREADABLE, every=UNREADABLE, fits=uncompressed),
-        *on_images("pixels-padded", "pixel data padded by four bytes",
+        *on_objects("pixels-padded", "pixel data padded by four bytes",
                    _pixels(lambda b, rng: b + bytes(4)), one=RIGHT, every=RIGHT,
                    fits=uncompressed),
-        *on_images("pixels-float", "float pixels under integer tags", _as_floats,
+        *on_objects("pixels-float", "float pixels under integer tags", _as_floats,
                    one=RIGHT | PARSED, every=RIGHT | PARSED, fits=uncompressed,
                    alters_values=True),
-        *on_images("pixels-both-kinds", "integer and float pixels at once", _both_kinds,
+        *on_objects("pixels-both-kinds", "integer and float pixels at once", _both_kinds,
                    one=RIGHT | PARSED, every=RIGHT | PARSED, fits=uncompressed,
                    alters_values=True),
     ]  # fmt: skip
@@ -203,17 +203,17 @@ def _scaling() -> list[Mutation]:
             ("nan", b"nan", UNREADABLE), ("infinite", b"inf", UNREADABLE),
             ("words", b"steep", UNREADABLE), ("beyond-float32", b"1e200", UNREADABLE),
         ):  # fmt: skip
-            found += on_images(
+            found += on_objects(
                 f"{keyword}-{name}", f"{keyword} {name}",
                 lambda image, rng, k=keyword, c=content: image.raw(k, c),
                 one=allowed, every=allowed, alters_values=True, fits=uncompressed,
             )  # fmt: skip
-    found += on_images("RescaleSlope-zero", "RescaleSlope 0",
+    found += on_objects("RescaleSlope-zero", "RescaleSlope 0",
                        lambda image, rng: image.raw("RescaleSlope", b"0"),
                        one=RIGHT | UNREADABLE, every=RIGHT | UNREADABLE, alters_values=True,
                        fits=uncompressed)  # fmt: skip
     for name, content in (("words", b"none"), ("huge", b"99999999999999999999")):
-        found += on_images(f"padding-{name}", f"PixelPaddingValue {name}",
+        found += on_objects(f"padding-{name}", f"PixelPaddingValue {name}",
                            lambda image, rng, c=content: image.raw("PixelPaddingValue", c),
                            one=RIGHT, every=RIGHT)  # fmt: skip
     return found
@@ -326,7 +326,6 @@ def _deep_sequences(scene: Scene) -> None:
     undefined = b"\xff\xff\xff\xff"
     one = b"\x08\x00\x40\x11SQ\x00\x00" + undefined + b"\xfe\xff\x00\xe0" + undefined
     path.write_bytes(content[:start] + one * 3000 + content[start:])
-
 
 
 def _files() -> list[Mutation]:

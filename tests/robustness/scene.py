@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pydicom
 from pydicom import config
@@ -28,6 +29,13 @@ class Extent(StrEnum):
 
     ONE = "one"
     EVERY = "every"
+
+
+class Level(StrEnum):
+    """What of a multi-frame object is an image: each frame, or the object as a whole."""
+
+    FRAME = "frame"
+    OBJECT = "object"
 
 
 @dataclass(frozen=True)
@@ -104,11 +112,13 @@ class Scene:
     @property
     def inner(self) -> Path:
         """A slice that is neither the first nor the last."""
-        return self.rng.choice(self.files[1:-1] or self.files)
+        return self.rng.choice(self.files[1:-1] or self.files[:1])
 
-    def edit(self, extent: Extent, change: Callable[[Image, random.Random], None]) -> None:
+    def edit(
+        self, extent: Extent, change: Callable[[Image, random.Random], None], level: Level
+    ) -> None:
         """Change one image or all of them."""
-        if self.subject.kind.layout is Layout.MULTIFRAME:
+        if self.subject.kind.layout is Layout.MULTIFRAME and level is Level.FRAME:
             with editing(self.files[0]) as ds:
                 frames = list(ds.PerFrameFunctionalGroupsSequence)
                 for frame in [self.rng.choice(frames[1:-1])] if extent is Extent.ONE else frames:
@@ -192,17 +202,23 @@ def on_images(
     every: Allowed | None = None,
     fits: Callable[[Kind], bool] = everything,
     alters_values: bool = False,
+    level: Level = Level.FRAME,
 ) -> list[Mutation]:
     """Make the mutations of one image and of all images from one change of a header."""
     wanted = {Extent.ONE: one, Extent.EVERY: every}
     return [
         Mutation(
             f"{name}/{extent}", f"{damages}, {extent} image",
-            lambda scene, extent=extent: scene.edit(extent, change),
+            lambda scene, extent=extent: scene.edit(extent, change, level),
             allowed, fits, alters_values,
         )
         for extent, allowed in wanted.items() if allowed is not None
     ]  # fmt: skip
+
+
+def on_objects(name: str, damages: str, change: Change, **options: Any) -> list[Mutation]:
+    """Make the same for what is stated of a data set as a whole."""
+    return on_images(name, damages, change, level=Level.OBJECT, **options)
 
 
 def joined(*tables: Sequence[Mutation]) -> dict[str, Mutation]:

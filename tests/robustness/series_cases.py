@@ -40,7 +40,9 @@ class Trouble(Exception):
     """Something that must never happen."""
 
 
-def carry_through(subject: Subject, mutation: Mutation, folder: Path, rng: random.Random) -> Observed:
+def carry_through(
+    subject: Subject, mutation: Mutation, folder: Path, rng: random.Random
+) -> Observed:
     """Damage a copy of a subject and put it through the commands."""
     scene = Scene.of(subject, folder / "series", rng)
     mutation.apply(scene)
@@ -84,7 +86,9 @@ def _apply(subject: Subject, loaded: LoadedScan, *, right: bool) -> None:
         raise Trouble("apply made voxels that are not finite")
     same = right and loaded.scan.volume.grid.same_as(subject.truth.grid)
     if same and loaded.scan.volume.valid is None:
-        truth = apply_correction(replace(loaded.scan, facts=_with_scanner(subject, loaded)), correction)
+        truth = apply_correction(
+            replace(loaded.scan, facts=_with_scanner(subject, loaded)), correction
+        )
         if corrected.largest_displacement_mm != truth.largest_displacement_mm:
             raise Trouble("apply moved a right scan otherwise than the undamaged one")
 

@@ -21,7 +21,7 @@ from tests.robustness.scene import (
     careless,
     classic,
     editing,
-    on_images,
+    on_objects,
     put_raw,
 )
 from tests.robustness.subjects import Kind
@@ -165,29 +165,29 @@ def _several_plain(name: str) -> Callable[[Kind], bool]:
 def _identities() -> list[Mutation]:
     cut = refused(Code.UNREADABLE)
     return [
-        *on_images("patient-other", "another PatientID", _tag("PatientID", "else"),
+        *on_objects("patient-other", "another PatientID", _tag("PatientID", "else"),
                    one=refused(Code.PATIENTS_MIXED), every=RIGHT, fits=classic),
-        *on_images("study-other", "another StudyInstanceUID", _tag("StudyInstanceUID", "1.2.9"),
+        *on_objects("study-other", "another StudyInstanceUID", _tag("StudyInstanceUID", "1.2.9"),
                    one=refused(Code.PATIENTS_MIXED), every=RIGHT, fits=classic),
-        *on_images("instances-equal", "one SOPInstanceUID for all",
+        *on_objects("instances-equal", "one SOPInstanceUID for all",
                    _tag("SOPInstanceUID", "1.2.3"), every=CONFLICT, fits=classic),
-        *on_images("instance-removed", "no SOPInstanceUID", _without("SOPInstanceUID"),
+        *on_objects("instance-removed", "no SOPInstanceUID", _without("SOPInstanceUID"),
                    one=RIGHT, every=RIGHT, fits=classic),
-        *on_images("series-removed", "no SeriesInstanceUID", _without("SeriesInstanceUID"),
+        *on_objects("series-removed", "no SeriesInstanceUID", _without("SeriesInstanceUID"),
                    one=cut, every=cut),
-        *on_images("class-removed", "no SOPClassUID", _without("SOPClassUID"),
+        *on_objects("class-removed", "no SOPClassUID", _without("SOPClassUID"),
                    one=RIGHT, every=RIGHT),
-        *on_images("class-of-report", "SOPClassUID of a structured report",
+        *on_objects("class-of-report", "SOPClassUID of a structured report",
                    _tag("SOPClassUID", "1.2.840.10008.5.1.4.1.1.88.33"), one=RIGHT, every=RIGHT),
-        *on_images("numbers-scrambled", "InstanceNumber at random",
+        *on_objects("numbers-scrambled", "InstanceNumber at random",
                    lambda image, rng: setattr(image.root, "InstanceNumber", rng.randrange(10**6)),
                    every=RIGHT),
-        *on_images("numbers-words", "InstanceNumber of words", _raw("InstanceNumber", b"first"),
+        *on_objects("numbers-words", "InstanceNumber of words", _raw("InstanceNumber", b"first"),
                    one=RIGHT, every=RIGHT),
-        *on_images("numbers-huge", "InstanceNumber of 12 digits",
+        *on_objects("numbers-huge", "InstanceNumber of 12 digits",
                    _raw("InstanceNumber", b"999999999999"), one=RIGHT, every=RIGHT),
-        *on_images("modality-other", "Modality CT", _tag("Modality", "CT"), one=RIGHT, every=RIGHT),
-        *on_images("frame-removed", "no FrameOfReferenceUID", _without("FrameOfReferenceUID"),
+        *on_objects("modality-other", "Modality CT", _tag("Modality", "CT"), one=RIGHT, every=RIGHT),
+        *on_objects("frame-removed", "no FrameOfReferenceUID", _without("FrameOfReferenceUID"),
                    one=SEVERAL | APART | RIGHT, every=RIGHT, fits=classic),
     ]  # fmt: skip
 
@@ -235,7 +235,7 @@ def _strings() -> list[Mutation]:
                 allowed = RIGHT if not content.strip(b" \0") else CONFLICT
             if keyword == "SeriesInstanceUID" and not content.strip(b" \0"):
                 allowed = refused(Code.UNREADABLE)
-            found += on_images(
+            found += on_objects(
                 f"{keyword}-{name}", f"{keyword} hostile ({name})",
                 lambda image, rng, k=keyword, c=content: put_raw(image.root, k, c),
                 every=allowed, fits=classic,
@@ -262,14 +262,13 @@ def _character_sets() -> list[Mutation]:
 
     return [
         Mutation(f"SpecificCharacterSet-{name}", f"SpecificCharacterSet hostile ({name})",
-                 change(content), RIGHT, lambda kind: classic(kind) and not kind.real)
+                 change(content), RIGHT | refused(Code.UNREADABLE),
+                 lambda kind: classic(kind) and not kind.real)
         for name, content in HOSTILE.items()
     ]  # fmt: skip
 
 
-CONTRADICTED = refused(
-    Code.SEVERAL_VOLUMES, Code.NOT_PARALLEL, Code.NOT_A_VOLUME
-)
+CONTRADICTED = refused(Code.SEVERAL_VOLUMES, Code.NOT_PARALLEL, Code.NOT_A_VOLUME)
 """One image says otherwise than the rest and is set apart."""
 
 
@@ -278,38 +277,38 @@ def _vendors() -> list[Mutation]:
     siemens = _siemens
     table = "ImaRelTablePosition"
     return [
-        *on_images("maker-other", "Manufacturer of another vendor", _tag("Manufacturer", "Philips"),
+        *on_objects("maker-other", "Manufacturer of another vendor", _tag("Manufacturer", "Philips"),
                    one=RIGHT, every=RIGHT),
-        *on_images("maker-unknown", "Manufacturer unknown", _tag("Manufacturer", "ACME"),
+        *on_objects("maker-unknown", "Manufacturer unknown", _tag("Manufacturer", "ACME"),
                    one=RIGHT, every=RIGHT),
-        *on_images("maker-removed", "no Manufacturer", _without("Manufacturer"),
+        *on_objects("maker-removed", "no Manufacturer", _without("Manufacturer"),
                    one=RIGHT, every=RIGHT),
-        *on_images("model-other", "another model", _tag("ManufacturerModelName", "Other"),
+        *on_objects("model-other", "another model", _tag("ManufacturerModelName", "Other"),
                    one=RIGHT, every=RIGHT),
-        *on_images("serial-other", "another serial number", _tag("DeviceSerialNumber", "1"),
+        *on_objects("serial-other", "another serial number", _tag("DeviceSerialNumber", "1"),
                    one=RIGHT, every=RIGHT),
-        *on_images("strength-gauss", "field strength in gauss",
+        *on_objects("strength-gauss", "field strength in gauss",
                    _tag("MagneticFieldStrength", 30000), one=RIGHT, every=RIGHT),
-        *on_images("strength-absurd", "field strength of 1e30",
+        *on_objects("strength-absurd", "field strength of 1e30",
                    _raw("MagneticFieldStrength", b"1e30"), one=RIGHT, every=RIGHT),
-        *on_images("strength-nan", "field strength NaN", _raw("MagneticFieldStrength", b"nan"),
+        *on_objects("strength-nan", "field strength NaN", _raw("MagneticFieldStrength", b"nan"),
                    one=RIGHT, every=RIGHT),
-        *on_images("type-other-state", "ImageType of another correction", _other_state,
+        *on_objects("type-other-state", "ImageType of another correction", _other_state,
                    one=CONTRADICTED, every=believed, fits=siemens),
-        *on_images("type-two-states", "ImageType ND and DIS3D at once",
+        *on_objects("type-two-states", "ImageType ND and DIS3D at once",
                    _tag("ImageType", ["ORIGINAL", "PRIMARY", "M", "ND", "DIS3D"]),
                    one=CONTRADICTED, every=RIGHT, fits=siemens),
-        *on_images("type-removed", "no ImageType", _without("ImageType"),
+        *on_objects("type-removed", "no ImageType", _without("ImageType"),
                    one=CONTRADICTED, every=RIGHT, fits=siemens),
-        *on_images("type-mosaic", "ImageType says mosaic",
+        *on_objects("type-mosaic", "ImageType says mosaic",
                    _tag("ImageType", ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]),
                    one=refused(Code.GEOMETRY_MISSING), every=refused(Code.GEOMETRY_MISSING),
                    fits=classic),
-        *on_images("position-other", "another PatientPosition", _tag("PatientPosition", "FFP"),
+        *on_objects("position-other", "another PatientPosition", _tag("PatientPosition", "FFP"),
                    every=believed, fits=siemens),
-        *on_images("position-unknown", "PatientPosition unknown", _tag("PatientPosition", "UP"),
+        *on_objects("position-unknown", "PatientPosition unknown", _tag("PatientPosition", "UP"),
                    one=RIGHT, every=RIGHT),
-        *on_images("position-removed", "no PatientPosition", _without("PatientPosition"),
+        *on_objects("position-removed", "no PatientPosition", _without("PatientPosition"),
                    one=RIGHT, every=RIGHT),
         Mutation("position-other/first", "another PatientPosition in the first image",
                  _at(0, "PatientPosition", "FFP"), RIGHT, siemens),
@@ -319,17 +318,17 @@ def _vendors() -> list[Mutation]:
                  _at(-1, "DeviceSerialNumber", "666"), RIGHT, siemens),
         Mutation("maker-other/first", "another vendor in the first image",
                  _at(0, "Manufacturer", "GE MEDICAL SYSTEMS"), RIGHT, siemens),
-        *on_images("table-removed", f"no {table}", _no_private, one=RIGHT, every=RIGHT,
+        *on_objects("table-removed", f"no {table}", _no_private, one=RIGHT, every=RIGHT,
                    fits=siemens),
-        *on_images("table-nan", f"{table} NaN", _table(b"nan\\nan\\nan"), one=RIGHT, every=RIGHT,
+        *on_objects("table-nan", f"{table} NaN", _table(b"nan\\nan\\nan"), one=RIGHT, every=RIGHT,
                    fits=siemens),
-        *on_images("table-words", f"{table} of words", _table(b"far\\far\\far"),
+        *on_objects("table-words", f"{table} of words", _table(b"far\\far\\far"),
                    one=RIGHT, every=RIGHT, fits=siemens),
-        *on_images("table-short", f"{table} of one value", _table(b"7"), one=RIGHT, every=RIGHT,
+        *on_objects("table-short", f"{table} of one value", _table(b"7"), one=RIGHT, every=RIGHT,
                    fits=siemens),
-        *on_images("table-other", f"{table} 40 mm farther", _table(b"0\\0\\60"),
+        *on_objects("table-other", f"{table} 40 mm farther", _table(b"0\\0\\60"),
                    every=believed, fits=siemens),
-        *on_images("table-absurd", f"{table} of 1e9 mm", _table(b"0\\0\\1000000000"),
+        *on_objects("table-absurd", f"{table} of 1e9 mm", _table(b"0\\0\\1000000000"),
                    every=RIGHT, fits=siemens),
         Mutation("table-moves", "the table moves within the series", _moving, RIGHT, siemens),
     ]  # fmt: skip
@@ -378,4 +377,3 @@ def _at(n: int, keyword: str, value: str) -> Callable[[Scene], None]:
 TABLES: tuple[list[Mutation], ...] = (
     _slices(), _identities(), _vendors(), _strings(), _character_sets(),
 )  # fmt: skip
-
