@@ -64,7 +64,7 @@ class _Stream(io.BufferedReader):
     """A file that refuses to hand out elements of zeros without end."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(io.FileIO(path), _META_REACH)
+        super().__init__(io.FileIO(str(path)), _META_REACH)
         self._path = path
         self._zeros = 0
 

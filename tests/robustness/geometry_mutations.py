@@ -17,7 +17,13 @@ from tests.robustness.subjects import Kind
 POSITION, ORIENTATION, SPACING = "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"
 MISSING, INVALID = refused(Code.GEOMETRY_MISSING), refused(Code.GEOMETRY_INVALID)
 
-APART = refused(Code.SEVERAL_VOLUMES, Code.NOT_PARALLEL, Code.NOT_A_VOLUME, Code.DUPLICATE_CONFLICT)
+APART = refused(
+    Code.SEVERAL_VOLUMES,
+    Code.NOT_PARALLEL,
+    Code.NOT_A_VOLUME,
+    Code.DUPLICATE_CONFLICT,
+    Code.GEOMETRY_INVALID,
+)
 """A slice that can't belong to the others: it is set apart or refused."""
 
 IRREGULAR = warned(Code.SPACING_IRREGULAR, Code.SLICES_MISSING, Code.STACK_SHEARED)
