@@ -71,7 +71,9 @@ def _decode(path: Path) -> NDArray[Any]:
     _require_length(ds, path)
     try:
         stored = pixel_array(ds, raw=True)
-    except Exception as failure:  # decoders of six libraries raise what they like
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as failure:  # decoders raise anything; a panic in Rust is no Exception
         reason = (str(failure).splitlines() or [""])[0].strip() or type(failure).__name__
         raise _unreadable(f"the pixel data can't be decoded ({reason})", str(path)) from failure
     frames = stored[None] if stored.ndim == 2 else stored

@@ -241,27 +241,27 @@ def _spacing_tables() -> list[Mutation]:
         ),
         *on_images(
             "pixel-spacing-metres", "PixelSpacing in metres", _times(SPACING, 0.001),
-            one=APART | INVALID, every=INVALID,
+            one=APART, every=INVALID,
         ),
         *on_images(
             "pixel-spacing-centimetres", "PixelSpacing in centimetres", _times(SPACING, 0.1),
-            one=APART | INVALID, every=undetectable(CONSISTENT) | INVALID,
+            one=APART, every=undetectable(CONSISTENT) | INVALID,
         ),
         *on_images(
             "pixel-spacing-micrometres", "PixelSpacing in micrometres", _times(SPACING, 1000),
-            one=APART | INVALID, every=INVALID,
+            one=APART, every=INVALID,
         ),
         *on_images(
             "pixel-spacing-absurd", "PixelSpacing of 1e6 mm", _value(SPACING, 1e6, 1e6),
-            one=APART | INVALID, every=INVALID,
+            one=APART, every=INVALID,
         ),
         *on_images(
             "pixel-spacing-tiny", "PixelSpacing of 1e-12 mm", _value(SPACING, 1e-12, 1e-12),
-            one=APART | INVALID, every=INVALID,
+            one=APART, every=INVALID,
         ),
         *on_images(
             "pixel-spacing-beyond-floats", "PixelSpacing of 1e300 mm",
-            _value(SPACING, 1e300, 1e300), one=APART | INVALID, every=INVALID,
+            _value(SPACING, 1e300, 1e300), one=APART, every=INVALID,
         ),
         *on_images(
             "pixel-spacing-scaled", "PixelSpacing 10 % too large", _times(SPACING, 1.1),

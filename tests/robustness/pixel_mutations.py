@@ -20,6 +20,7 @@ from tests.robustness.scene import (
     careless,
     classic,
     editing,
+    on_images,
     on_objects,
     uncompressed,
 )
@@ -71,7 +72,7 @@ def _matrix() -> list[Mutation]:
         found += on_objects(f"{keyword}-doubled", f"{keyword} doubled", _scaled(keyword, 2),
                            one=APART, every=UNREADABLE, fits=classic)  # fmt: skip
         found += on_objects(f"{keyword}-huge", f"{keyword} 65535", _root(keyword, 65535),
-                           one=APART | INVALID, every=UNREADABLE | INVALID, fits=classic)  # fmt: skip
+                           one=APART, every=UNREADABLE | INVALID, fits=classic)  # fmt: skip
     found += on_objects("Rows-removed", "Rows removed", _without("Rows"),
                        one=refused(Code.UNREADABLE), every=refused(Code.UNREADABLE))  # fmt: skip
     found += on_objects("Columns-removed", "Columns removed", _without("Columns"),
@@ -79,7 +80,7 @@ def _matrix() -> list[Mutation]:
     return [
         *found,
         *on_objects("rows-columns-huge", "Rows and Columns 65535", _huge,
-                   one=APART | INVALID, every=UNREADABLE | refused(Code.TOO_LARGE) | INVALID),
+                   one=APART, every=UNREADABLE | refused(Code.TOO_LARGE) | INVALID),
         *on_objects("rows-columns-swapped", "Rows and Columns swapped", _rows_columns_swapped,
                    one=APART, every=undetectable(CONSISTENT),
                    fits=lambda kind: plain(kind) and not kind.square),
@@ -203,12 +204,12 @@ def _scaling() -> list[Mutation]:
             ("nan", b"nan", UNREADABLE), ("infinite", b"inf", UNREADABLE),
             ("words", b"steep", UNREADABLE), ("beyond-float32", b"1e200", UNREADABLE),
         ):  # fmt: skip
-            found += on_objects(
+            found += on_images(
                 f"{keyword}-{name}", f"{keyword} {name}",
                 lambda image, rng, k=keyword, c=content: image.raw(k, c),
                 one=allowed, every=allowed, alters_values=True, fits=uncompressed,
             )  # fmt: skip
-    found += on_objects("RescaleSlope-zero", "RescaleSlope 0",
+    found += on_images("RescaleSlope-zero", "RescaleSlope 0",
                        lambda image, rng: image.raw("RescaleSlope", b"0"),
                        one=RIGHT | UNREADABLE, every=RIGHT | UNREADABLE, alters_values=True,
                        fits=uncompressed)  # fmt: skip

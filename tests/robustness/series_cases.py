@@ -36,7 +36,7 @@ _ERROR = re.compile(r"error\[([a-z0-9-]+)\]")
 _ALLOWED_CONTROLS = "\n\t"
 
 
-class Trouble(Exception):
+class TroubleError(Exception):
     """Something that must never happen."""
 
 
@@ -52,7 +52,7 @@ def carry_through(
         _inspect(scene.folder, as_json=rng.random() < 0.5)
         if rng.random() < 0.25:
             _convert(scene.folder, folder / "out.nrrd", seen)
-    except Trouble as trouble:
+    except TroubleError as trouble:
         seen = Observed(trouble=str(trouble))
     if fingerprint(scene.folder) != before:
         return Observed(trouble="the inputs were changed")
@@ -81,16 +81,16 @@ def _apply(subject: Subject, loaded: LoadedScan, *, right: bool) -> None:
     except DistcorrError as refusal:
         if refusal.code in NOT_APPLIED:
             return
-        raise Trouble(f"apply refused what was loaded: {refusal}") from refusal
+        raise TroubleError(f"apply refused what was loaded: {refusal}") from refusal
     if not np.isfinite(corrected.volume.array).all():
-        raise Trouble("apply made voxels that are not finite")
+        raise TroubleError("apply made voxels that are not finite")
     same = right and loaded.scan.volume.grid.same_as(subject.truth.grid)
     if same and loaded.scan.volume.valid is None:
         truth = apply_correction(
             replace(loaded.scan, facts=_with_scanner(subject, loaded)), correction
         )
         if corrected.largest_displacement_mm != truth.largest_displacement_mm:
-            raise Trouble("apply moved a right scan otherwise than the undamaged one")
+            raise TroubleError("apply moved a right scan otherwise than the undamaged one")
 
 
 def _with_scanner(subject: Subject, loaded: LoadedScan):
@@ -108,22 +108,22 @@ def _convert(folder: Path, out: Path, seen: Observed) -> None:
     done = run("convert", folder, out)
     _check(done)
     if (done.returncode == 0) != (seen.refusal is None):
-        raise Trouble(f"convert and load disagree: {done.stderr}")
+        raise TroubleError(f"convert and load disagree: {done.stderr}")
     if done.returncode == 0:
         read_volume(out)
     elif out.exists():
-        raise Trouble("a refused conversion left a file")
+        raise TroubleError("a refused conversion left a file")
 
 
 def _check(done: Done) -> None:
     """One message of the stated form, and nothing that a terminal would obey."""
     said = done.stdout + done.stderr
     if done.returncode not in (0, 1):
-        raise Trouble(f"exit status {done.returncode}: {done.stderr[:300]}")
+        raise TroubleError(f"exit status {done.returncode}: {done.stderr[:300]}")
     if "Traceback" in said or "error[internal]" in _unquoted(done.stderr):
-        raise Trouble(f"internal: {done.stderr[:500]}")
+        raise TroubleError(f"internal: {done.stderr[:500]}")
     if done.returncode == 1 and len(_ERROR.findall(done.stderr)) != 1:
-        raise Trouble(f"not one message but: {done.stderr[:500]}")
+        raise TroubleError(f"not one message but: {done.stderr[:500]}")
     _require_printable(said)
 
 
@@ -135,12 +135,12 @@ def _unquoted(text: str) -> str:
 def _require_printable(text: str) -> None:
     odd = sorted({c for c in text if not c.isprintable() and c not in _ALLOWED_CONTROLS})
     if odd:
-        raise Trouble(f"control characters reach the terminal: {odd!r}")
+        raise TroubleError(f"control characters reach the terminal: {odd!r}")
 
 
 def _one_line(message: str) -> str:
     if "\n" in message or not message.isprintable():
-        raise Trouble(f"a message is not one printable line: {message!r}")
+        raise TroubleError(f"a message is not one printable line: {message!r}")
     return message
 
 

@@ -186,7 +186,8 @@ def _identities() -> list[Mutation]:
                    one=RIGHT, every=RIGHT),
         *on_objects("numbers-huge", "InstanceNumber of 12 digits",
                    _raw("InstanceNumber", b"999999999999"), one=RIGHT, every=RIGHT),
-        *on_objects("modality-other", "Modality CT", _tag("Modality", "CT"), one=RIGHT, every=RIGHT),
+        *on_objects("modality-other", "Modality CT", _tag("Modality", "CT"),
+                   one=RIGHT, every=RIGHT),
         *on_objects("frame-removed", "no FrameOfReferenceUID", _without("FrameOfReferenceUID"),
                    one=SEVERAL | APART | RIGHT, every=RIGHT, fits=classic),
     ]  # fmt: skip
@@ -277,7 +278,7 @@ def _vendors() -> list[Mutation]:
     siemens = _siemens
     table = "ImaRelTablePosition"
     return [
-        *on_objects("maker-other", "Manufacturer of another vendor", _tag("Manufacturer", "Philips"),
+        *on_objects("maker-other", "another Manufacturer", _tag("Manufacturer", "Philips"),
                    one=RIGHT, every=RIGHT),
         *on_objects("maker-unknown", "Manufacturer unknown", _tag("Manufacturer", "ACME"),
                    one=RIGHT, every=RIGHT),
