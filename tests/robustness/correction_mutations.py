@@ -410,7 +410,8 @@ _ARRAYS = [
     Damage("array-of-another", "the field of another correction", _on_members(_of_another),
            INVALID),
     Damage("array-nan", "NaN in the field", _array("coefficients.npy", _with(np.nan)), INVALID),
-    Damage("array-absurd", "a field of 1e200 mm", _array("coefficients.npy", _with(1e200)), INVALID),
+    Damage("array-absurd", "a field of 1e200 mm", _array("coefficients.npy", _with(1e200)),
+           INVALID),
     Damage("lattice-far", "a lattice 1e300 mm away", _described(
         lambda d, rng: d["lattice"].update(origin_mm=[1e300, 0, 0])), INVALID),
     Damage("lattice-wide", "nodes 1e200 mm apart", _described(

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import random
-import re
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +31,6 @@ NOT_APPLIED = frozenset({
 })  # fmt: skip
 """Why a scan that was loaded may still not be corrected."""
 
-_ERROR = re.compile(r"error\[([a-z0-9-]+)\]")
 _ALLOWED_CONTROLS = "\n\t"
 
 
@@ -99,14 +97,14 @@ def _with_scanner(subject: Subject, loaded: LoadedScan):
 
 def _inspect(folder: Path, *, as_json: bool) -> None:
     done = run("inspect", folder, *(["--json"] if as_json else []))
-    _check(done)
+    check(done)
     if as_json and done.returncode == 0:
         json.loads(done.stdout)
 
 
 def _convert(folder: Path, out: Path, seen: Observed) -> None:
     done = run("convert", folder, out)
-    _check(done)
+    check(done)
     if (done.returncode == 0) != (seen.refusal is None):
         raise TroubleError(f"convert and load disagree: {done.stderr}")
     if done.returncode == 0:
@@ -115,21 +113,24 @@ def _convert(folder: Path, out: Path, seen: Observed) -> None:
         raise TroubleError("a refused conversion left a file")
 
 
-def _check(done: Done) -> None:
-    """One message of the stated form, and nothing that a terminal would obey."""
+def check(done: Done) -> list[str]:
+    """Require one message of the stated form, and nothing that a terminal would obey.
+
+    Returns
+    -------
+    list of str
+        The code of the refusal, if there was one.
+    """
     said = done.stdout + done.stderr
     if done.returncode not in (0, 1):
         raise TroubleError(f"exit status {done.returncode}: {done.stderr[:300]}")
-    if "Traceback" in said or "error[internal]" in _unquoted(done.stderr):
+    messages = [line for line in done.stderr.splitlines() if line.startswith("error[")]
+    if "Traceback" in said or any(line.startswith("error[internal]") for line in messages):
         raise TroubleError(f"internal: {done.stderr[:500]}")
-    if done.returncode == 1 and len(_ERROR.findall(done.stderr)) != 1:
+    if len(messages) != done.returncode:
         raise TroubleError(f"not one message but: {done.stderr[:500]}")
     _require_printable(said)
-
-
-def _unquoted(text: str) -> str:
-    """Only lines that begin as an error message."""
-    return "\n".join(line for line in text.splitlines() if line.startswith("error["))
+    return [message[len("error[") : message.index("]")] for message in messages]
 
 
 def _require_printable(text: str) -> None:
