@@ -1,8 +1,8 @@
 """Read a DICOM file without being led into endless or boundless work.
 
-pydicom believes what a file says. A copy that broke off leaves a file of the right
-length and full of zeros, which parses as elements without end; a deflated data set
-can unpack to a thousand times its size.
+pydicom believes what a file says. Files are found with megabytes of zeros behind their
+image, or in its place where a copy broke off, which parse as elements without end; a
+deflated data set can unpack to a thousand times its size.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_INFLATED_BYTES = 256 << 20
 """Largest data set that is unpacked from a deflated file: 500 slices of 512 x 512."""
 
 MAX_ZERO_ELEMENTS = 100
-"""Elements in a row that are nothing but zeros before a file counts as damaged; eight
+"""Elements in a row that are nothing but zeros after which a file has ended; eight
 zero bytes are the element (0000,0000) without value, which no file has twice."""
 
 _ZEROS = bytes(8)
@@ -51,8 +51,7 @@ def read_file(path: Path, *, pixels: bool, only: list[BaseTag] | None = None) ->
     Raises
     ------
     DistcorrError
-        ``unreadable`` if the file is filled with zeros, ``too-large`` if it unpacks
-        to more than :data:`MAX_INFLATED_BYTES`.
+        ``too-large`` if the file unpacks to more than :data:`MAX_INFLATED_BYTES`.
     """
     with _Stream(path) as stream:
         _require_bounded(stream.peek(_META_REACH)[:_META_REACH], path)
@@ -61,23 +60,18 @@ def read_file(path: Path, *, pixels: bool, only: list[BaseTag] | None = None) ->
 
 
 class _Stream(io.BufferedReader):
-    """A file that refuses to hand out elements of zeros without end."""
+    """A file that ends where nothing but elements of zeros follows."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(io.FileIO(str(path)), _META_REACH)
-        self._path = path
         self._zeros = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
+        if self._zeros > MAX_ZERO_ELEMENTS:
+            return b""
         found = super().read(size)
         if size == len(_ZEROS):
             self._zeros = self._zeros + 1 if found == _ZEROS else 0
-            if self._zeros > MAX_ZERO_ELEMENTS:
-                raise DistcorrError(
-                    Code.UNREADABLE,
-                    "a file is filled with zeros, as copies are that were broken off",
-                    f"from byte {self.tell() - self._zeros * len(_ZEROS)} of {self._path}",
-                )
         return found
 
 
