@@ -125,7 +125,8 @@ def _position_tables() -> list[Mutation]:
         ),
         *on_images(
             "position-y-z-swapped", "y and z of ImagePositionPatient swapped",
-            _permuted(POSITION, 0, 2, 1), one=IRREGULAR | APART, every=IRREGULAR | APART,
+            _permuted(POSITION, 0, 2, 1), one=IRREGULAR | APART,
+            every=undetectable(CONSISTENT) | IRREGULAR | APART,
         ),
         *on_images(
             "position-negated", "signs of ImagePositionPatient turned, as between LPS and RAS",

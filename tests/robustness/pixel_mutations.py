@@ -176,7 +176,7 @@ def _data() -> list[Mutation]:
         *on_objects("pixels-removed", "no pixel data", _without("PixelData"),
                    one=refused(Code.NO_PIXELS), every=refused(Code.NO_PIXELS)),
         *on_objects("pixels-empty", "pixel data of no length", _pixels(lambda b, rng: b""),
-                   one=PARSED, every=PARSED),
+                   one=PARSED, every=PARSED, fits=uncompressed),
         *on_objects("pixels-cut", "pixel data cut short",
                    _pixels(lambda b, rng: b[: 2 * rng.randrange(len(b) // 2)]),
                    one=PARSED, every=PARSED, fits=uncompressed),
