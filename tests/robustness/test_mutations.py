@@ -89,6 +89,15 @@ def test_an_empty_result_is_noticed():
     assert misplaced(Volume(TRUTH.array, CORONAL, np.zeros(CORONAL.shape, bool)), TRUTH)
 
 
+def test_interpolated_voxels_are_held_to_their_place():
+    between = (TRUTH.array[:-1] + TRUTH.array[1:].astype(np.float32)) / 2
+    size = (*CORONAL.size[:2], CORONAL.size[2] - 1)
+    for shift, right in ((2.0, True), (2.1, False)):
+        origin = CORONAL.origin_lps + shift * CORONAL.normal_lps
+        on = Grid(size, origin, CORONAL.spacing, CORONAL.direction)
+        assert (not misplaced(Volume(between, on), TRUTH)) is right
+
+
 def test_right_results_are_right():
     assert not misplaced(TRUTH, TRUTH)
     assert not misplaced(_moved((0.01, 0, 0)), TRUTH)
