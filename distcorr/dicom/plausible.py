@@ -22,8 +22,11 @@ LARGEST_EXTENT_MM = 3_000.0
 """Largest field of view along any axis; scans of a whole body reach some 2 m."""
 
 SMALLEST_EXTENT_MM = 1.0
-"""Smallest field of view along any axis. Lengths in metres, taken for millimetres,
-give less: a whole body 0.002."""
+"""Smallest field of view within a slice. Lengths in metres, taken for millimetres, give
+less: half a metre is 0.5."""
+
+SMALLEST_STACK_MM = 0.5
+"""Smallest extent across the slices: two of 0.25 mm."""
 
 LEAST_FILLED = 0.05
 """Part of its grid that a stack has to fill. Half of the slices of a tilted stack fill
@@ -49,7 +52,7 @@ def require_plausible_frame(frame: Frame) -> None:
         )
     row_spacing, column_spacing = frame.pixel_spacing
     sides = frame.columns * column_spacing, frame.rows * row_spacing
-    if not _plausible(*sides):
+    if not SMALLEST_EXTENT_MM <= min(sides) <= max(sides) <= LARGEST_EXTENT_MM:
         raise _impossible(
             f"a field of view of {sides[0]:.3g} x {sides[1]:.3g} mm is none of a scanner",
             f"{tags.name_of('PixelSpacing')} in {frame.path} is "
@@ -68,12 +71,12 @@ def require_plausible_grid(grid: Grid, frames: Sequence[Frame]) -> None:
     """
     first = frames[0]
     extent = grid.extent
-    if not _plausible(*extent):
+    if extent[2] < SMALLEST_STACK_MM or extent.max() > LARGEST_EXTENT_MM:
         raise _impossible(
             "the slices span what no scanner shows",
             f"{' x '.join(f'{side:.4g}' for side in extent)} mm by "
             f"{tags.name_of('ImagePositionPatient')} in {first.path.parent}; the limits are "
-            f"{SMALLEST_EXTENT_MM:g} and {LARGEST_EXTENT_MM:g}",
+            f"{SMALLEST_STACK_MM:g} and {LARGEST_EXTENT_MM:g}",
         )
     filled = len(frames) * first.rows * first.columns / math.prod(grid.size)
     if filled < LEAST_FILLED:
@@ -83,10 +86,6 @@ def require_plausible_grid(grid: Grid, frames: Sequence[Frame]) -> None:
             f"by {tags.name_of('ImagePositionPatient')} in {first.path.parent}; "
             f"the limit is {LEAST_FILLED:.0%}",
         )
-
-
-def _plausible(*sides: float) -> bool:
-    return all(SMALLEST_EXTENT_MM <= side <= LARGEST_EXTENT_MM for side in sides)
 
 
 def _impossible(what: str, evidence: str) -> DistcorrError:
