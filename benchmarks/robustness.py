@@ -33,12 +33,15 @@ def main() -> int:
     start = time.perf_counter()
     found: list[tuple[int, str, Verdict]] = []
     with tempfile.TemporaryDirectory() as scratch, Workers(data_folder(), Path(scratch)) as workers:
-        for index, name, verdict in workers.run(indices, options.seed):
-            found.append((index, name, verdict))
-            if verdict.ending is Ending.FAILED or options.only is not None:
-                print(f"{index} {name}: {verdict.ending} {verdict.code} {verdict.why}", flush=True)
-            elif sys.stderr.isatty():
-                print(f"\r{index + 1} of {options.cases}", end="", file=sys.stderr)
+        try:
+            for index, name, verdict in workers.run(indices, options.seed):
+                found.append((index, name, verdict))
+                if verdict.ending is Ending.FAILED or options.only is not None:
+                    print(f"{index} {name}: {verdict.ending} {verdict.code} {verdict.why}")
+                elif sys.stderr.isatty():
+                    print(f"\r{index + 1} of {options.cases}", end="", file=sys.stderr)
+        except KeyboardInterrupt:
+            print("interrupted: what follows counts the cases until then")
     print(summary(found, options.seed))
     print(f"{time.perf_counter() - start:.0f} s")
     return int(any(verdict.ending is Ending.FAILED for _, _, verdict in found))

@@ -133,7 +133,8 @@ def _no_read(scene: Scene) -> None:
 HOLE = warned(Code.SLICES_MISSING, Code.SPACING_IRREGULAR)
 
 TABLE: list[Mutation] = [
-    Mutation("file-cut-in-header", "a file ends within its header", _cut_header, DAMAGED, classic),
+    Mutation("file-cut-in-header", "a file ends within its header", _cut_header,
+             DAMAGED | refused(Code.NO_PIXELS), classic),
     Mutation("file-cut-in-pixels", "a file ends within its pixels", _cut_end, DAMAGED, classic),
     Mutation("file-empty", "a file of no length", _emptied, DAMAGED, classic),
     Mutation("file-is-text", "an image is replaced by text", _replaced(b"Dear reader,\n" * 50),
