@@ -89,7 +89,6 @@ def plan_case(index: int, seed: int, ward: Ward) -> Plan:
 def _series(count: int, seed: int, rng: random.Random, ward: Ward) -> Plan:
     order = _interleaved(seed)
     mutation = order[count % len(order)]
-    # Simulated series are quick: the real ones take turns from the second round on.
     return _on_series(mutation, rng, ward)
 
 
