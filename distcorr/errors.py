@@ -493,6 +493,16 @@ REGISTRY: dict[Code, Entry] = {
 }
 
 
+def printable(text: str) -> str:
+    """Show what a terminal would obey, or a line break, as a backslash escape.
+
+    Headers and file names are written by anybody; a message stays one line of text.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that the user has to know about an input or a result.
@@ -522,7 +532,7 @@ class Finding:
     def __str__(self) -> str:
         remedy = self.remedy or REGISTRY[self.code].remedy
         parts = [self.what, self.evidence, remedy]
-        return f"[{self.code}]: " + "; ".join(part for part in parts if part)
+        return printable(f"[{self.code}]: " + "; ".join(part for part in parts if part))
 
 
 class DistcorrError(Exception):

@@ -204,3 +204,23 @@ def test_applying_is_measured_from_folder_to_folder(bench, tmp_path):
     assert "met" in memory_line
     assert "MISSED" in folders.verdict(replace(used, seconds=10.1), 10**9)[0]
     assert "MISSED" in folders.verdict(used, 1000)[1]
+
+
+def test_the_count_of_damage_names_failures_and_what_nobody_can_notice(bench):
+    robustness = bench("robustness")
+    ending, verdict = robustness.Ending, robustness.Verdict
+    text = robustness.summary(
+        [
+            (0, "slice-missing on coronal", verdict(ending.WARNED, "slices-missing")),
+            (1, "Rows-zero/one on rle", verdict(ending.REFUSED, "geometry-invalid")),
+            (2, "Rows-zero/every on rle", verdict(ending.REFUSED, "geometry-invalid")),
+            (3, "places-reversed on siemens", verdict(ending.UNDETECTABLE, "", "mirrored")),
+            (4, "pipe on coronal", verdict(ending.FAILED, "", "hangs")),
+        ],
+        seed=7,
+    )
+    assert text.startswith("5 cases of 4 named ways to damage, seed 7")
+    assert "refused: geometry-invalid 2" in text
+    assert "places-reversed: mirrored" in text
+    assert "FAILED pipe on coronal: --seed 7 --only 4" in text
+    assert text.endswith("failures=1")

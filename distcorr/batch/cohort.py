@@ -57,6 +57,9 @@ from distcorr.space import FileAxes, PatientPosition
 MAX_MANIFEST_BYTES = 16 << 20
 """A manifest of 100,000 scans; a larger file was given by mistake."""
 
+MAX_LINE = 20_000
+"""Characters of a line; the time to read a key grows with the square of its parts."""
+
 _ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{n}{i}" for n in ("com", "lpt") for i in range(1, 10))}
 
@@ -252,8 +255,22 @@ class Cohort:
     scanner: CohortScanner | None = None
 
     def resolve(self, written: str) -> Path:
-        """Path of an entry; relative ones are relative to the manifest."""
-        return self.path.parent / Path(written).expanduser()
+        """Path of an entry; relative ones are relative to the manifest.
+
+        Raises
+        ------
+        DistcorrError
+            ``not-found`` if no file can have this name.
+        """
+        try:
+            path = self.path.parent / Path(written).expanduser()
+            path.exists()  # the system refuses names that are too long
+        except (OSError, RuntimeError) as error:
+            raise DistcorrError(
+                Code.NOT_FOUND, f"no file can have a name that {self.path} gives",
+                f"{written[:80]!r}: {error.strerror if isinstance(error, OSError) else error}",
+            ) from error  # fmt: skip
+        return path
 
 
 def read_cohort(path: Path) -> Cohort:
@@ -270,8 +287,12 @@ def read_cohort(path: Path) -> Cohort:
     if path.stat().st_size > MAX_MANIFEST_BYTES:
         raise DistcorrError(Code.TOO_LARGE, "this is too large for a manifest", str(path))
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+        longest = max(map(len, text.splitlines()), default=0)
+        if longest > MAX_LINE:
+            raise _invalid(path, f"it has a line of {longest} characters, the limit is {MAX_LINE}")
+        raw = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # neither text nor TOML, or nested without end
         raise _invalid(path, f"it is not valid TOML: {error}") from error
     try:
         manifest = _Manifest.model_validate(raw)

@@ -23,7 +23,7 @@ from distcorr.dicom.explain import (
     triple,
     viewer_origins,
 )
-from distcorr.errors import Code, DistcorrError, Finding, Severity
+from distcorr.errors import Code, DistcorrError, Finding, Severity, printable
 from distcorr.facts import Fact
 
 _STYLES = {
@@ -49,7 +49,8 @@ def inspect(
             f"{', '.join(map(str, paths))}: {_skipped(result) or 'no files'}",
         )
     if as_json:
-        typer.echo(json.dumps(as_data(result), indent=2, ensure_ascii=False))
+        # As ASCII: file names need not be text that can be printed.
+        typer.echo(json.dumps(as_data(result), indent=2))
         return
     console = Console(highlight=False)
     for series in result.series:
@@ -138,12 +139,15 @@ def series_view(series: Series) -> Group:
     title = series.description or "(no description)"
     part = "" if series.part == "all" else f" - part: {series.part}"
     table = Table(
-        title=escape(f"{title}{part}"), title_justify="left", show_header=False, expand=False
+        title=escape(printable(f"{title}{part}")),
+        title_justify="left",
+        show_header=False,
+        expand=False,
     )
     table.add_column("property", style="bold", no_wrap=True)
     table.add_column("value", overflow="fold")
     for name, value in _rows(series):
-        table.add_row(name, Text(value))
+        table.add_row(name, Text(printable(value)))
     shown: list[Any] = [table]
     if series.grid is not None:
         shown.append(_origins_table(viewer_origins(series)))

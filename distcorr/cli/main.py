@@ -6,6 +6,7 @@ user with ``--debug`` alone.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -27,6 +28,8 @@ from distcorr.cli.roundness import roundness
 from distcorr.cli.simulate import simulate
 from distcorr.cli.validate import validate
 from distcorr.errors import Code, DistcorrError
+
+_NO_SUCH_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 app = typer.Typer(
     name="distcorr",
@@ -73,8 +76,17 @@ def main() -> None:
         _fail(str(refusal))
     except (KeyboardInterrupt, BrokenPipeError):
         sys.exit(1)
+    except OSError as failure:  # a name that is too long, a folder that may not be entered
+        _fail(str(_refused_by_system(failure)))
     except Exception as failure:  # the last line of defence: users never see a traceback unasked
         _fail(str(DistcorrError(Code.INTERNAL, f"{type(failure).__name__}: {failure}")))
+
+
+def _refused_by_system(failure: OSError) -> DistcorrError:
+    """Say what the system would not do, and with which file."""
+    code = Code.NOT_FOUND if failure.errno in _NO_SUCH_FILE else Code.UNREADABLE
+    what = f"the system refuses a file or folder ({failure.strerror or failure})"
+    return DistcorrError(code, what, str(failure.filename or ""))
 
 
 def _fail(message: str) -> None:

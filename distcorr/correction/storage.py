@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from distcorr.correction.correction import Correction
-from distcorr.correction.records import Digest, Figures, Finite, Provenance, Record, Vector
+from distcorr.correction.records import Digest, Figures, Finite, Provenance, Record
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import Scanner
 from distcorr.field import HarmonicBasis, HarmonicField, Lattice
@@ -60,6 +60,10 @@ NPY_HEADER_BYTES = 10_000
 MAX_NODES = 1024
 """Nodes along one axis."""
 
+MAX_REACH_MM = 10_000.0
+"""Distance of a node from the isocentre, and of its displacement: ten times a bore's
+length, so that it hinders nobody, and far from where numbers overflow."""
+
 _TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 _DTYPES = {
     "coefficients.npy": "<f8",
@@ -71,6 +75,8 @@ _DTYPES = {
 Size = Annotated[int, Field(ge=1, le=MAX_NODES)]
 Degree = Annotated[int, Field(ge=0, le=MAX_DEGREE)]
 Positive = Annotated[float, Field(allow_inf_nan=False, gt=0)]
+Place = Annotated[float, Field(allow_inf_nan=False, ge=-MAX_REACH_MM, le=MAX_REACH_MM)]
+Step = Annotated[float, Field(allow_inf_nan=False, gt=0, le=MAX_REACH_MM)]
 
 
 class _ScannerRecord(Record):
@@ -82,8 +88,8 @@ class _ScannerRecord(Record):
 
 
 class _LatticeRecord(Record):
-    origin_mm: Vector
-    spacing_mm: tuple[Positive, Positive, Positive]
+    origin_mm: tuple[Place, Place, Place]
+    spacing_mm: tuple[Step, Step, Step]
 
 
 class _HarmonicsRecord(Record):
@@ -144,8 +150,10 @@ def load(path: Path) -> Correction:
                 name: _read_array(archive, path, name, record)
                 for name, record in description.arrays.items()
             }
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise _invalid(path, str(error)) from error
+    except DistcorrError:
+        raise
+    except Exception as error:  # zipfile and its decompressors let through what they meet
+        raise _invalid(path, f"{error}" or type(error).__name__) from error
     return _assemble(path, description, arrays)
 
 
@@ -153,6 +161,8 @@ def _assemble(path: Path, description: _Description, arrays: dict[str, NDArray[A
     """Build the object; its constructors check shapes against each other and values."""
     wanted = set(_DTYPES) if description.harmonics else set(_DTYPES) - {"harmonics.npy"}
     _require(set(arrays) == wanted, path, f"arrays are {sorted(arrays)}")
+    largest = float(np.abs(arrays["coefficients.npy"]).max())
+    _require(not largest > MAX_REACH_MM, path, f"the field reaches {largest:g} mm")
     try:
         lattice = Lattice(
             np.array(description.lattice.origin_mm),
@@ -248,7 +258,7 @@ def _read_description(archive: zipfile.ZipFile, path: Path) -> _Description:
         raise _invalid(path, f"{DESCRIPTION} is no JSON: {error}") from error
     _require(isinstance(raw, dict) and raw.get("format") == FORMAT, path, "not a correction")
     version = raw.get("schema_version")
-    if version != SCHEMA:
+    if type(version) is not int or version != SCHEMA:  # true equals 1, and is no version
         raise DistcorrError(
             Code.SCHEMA_UNKNOWN,
             f"{path} has an unknown schema",
@@ -273,11 +283,12 @@ def _read_array(
     content = _member(archive, path, name, size + NPY_HEADER_BYTES)
     stream = io.BytesIO(content)
     try:
-        _require(npy.read_magic(stream) == (1, 0), path, f"{name} is of another NPY version")
+        version = npy.read_magic(stream)
         shape, fortran, stored = npy.read_array_header_1_0(stream)
-    except ValueError as error:
-        raise _invalid(path, f"{name}: {error}") from error
+    except Exception as error:  # NumPy lets Python parse the header, and what it raises go
+        raise _invalid(path, f"the header of {name} can't be parsed ({error})") from error
     body = content[stream.tell() :]
+    _require(version == (1, 0), path, f"{name} is of another NPY version")
     sound = shape == record.shape and not fortran and stored.str == dtype and len(body) == size
     _require(sound, path, f"{name} is not as described")
     _require(hashlib.sha256(body).hexdigest() == record.sha256, path, f"checksum of {name} differs")

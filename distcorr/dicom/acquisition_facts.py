@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 from pydicom.dataset import Dataset
 
 from distcorr.dicom import tags
 from distcorr.dicom.derivation import corrected_by
 from distcorr.dicom.header import Frame
+from distcorr.dicom.plausible import FARTHEST_MM
 from distcorr.dicom.read import read_dataset
 from distcorr.dicom.vendors import (
     ORIGIN_ROWS,
-    PHILIPS_UNSET,
     SILENCE_ROWS,
     STATE_ROWS,
     TABLE_ROWS,
@@ -27,7 +28,15 @@ from distcorr.errors import Code, Finding
 from distcorr.facts import AcquisitionDimension, AcquisitionFacts, Fact, Scanner, VendorState
 from distcorr.space import PatientPosition
 
+T = TypeVar("T")
 Triple = tuple[float, float, float]
+
+_TWO_STATES = (Code.STATE_UNKNOWN, "the images state different vendor corrections")
+_TWO_POSITIONS = (Code.POSITION_UNKNOWN, "the images state different patient positions")
+_TWO_ISOCENTRES = (
+    Code.TABLE_MOVED,
+    "the table moved within the series, so that it has no single isocentre",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +95,51 @@ def read_facts_of_stack(frames: Sequence[Frame], description: str) -> FactsRead:
     ----------
     frames : sequence of Frame
         In the order of the slices. The first and the last are asked: a table that
-        moved during a series (stations, continuous motion) shows itself in them.
+        moved during a series (stations, continuous motion) shows itself in them,
+        and so do images of different scans that were put together.
     description : str
         For people.
 
     Returns
     -------
     FactsRead
-        Without isocentre if it differs from one end to the other.
+        What differs from one end to the other is unknown and has a finding.
     """
     read = read_facts(frames[0], description)
     if frames[-1].path == frames[0].path:
         return read
-    first = read.facts.isocentre_lps
-    last = read_facts(frames[-1], description).facts.isocentre_lps
+    first, last = read.facts, read_facts(frames[-1], description).facts
+    ends = frames[0].name, frames[-1].name
+    state, doubts = _agreed(first.state, last.state, _TWO_STATES, ends)
+    position, more = _agreed(first.patient_position, last.patient_position, _TWO_POSITIONS, ends)
+    isocentre, moved = _agreed(first.isocentre_lps, last.isocentre_lps, _TWO_ISOCENTRES, ends)
+    facts = replace(
+        first,
+        state=state,
+        patient_position=position,
+        isocentre_lps=isocentre,
+        scanner=_common(first.scanner, last.scanner),
+        corrected_by=first.corrected_by if first.corrected_by.known else last.corrected_by,
+    )
+    return FactsRead(facts, (*read.findings, *doubts, *more, *moved))
+
+
+def _agreed(
+    first: Fact[T], last: Fact[T], contradiction: tuple[Code, str], names: tuple[str, str]
+) -> tuple[Fact[T], tuple[Finding, ...]]:
+    """Keep a fact in which both ends of a stack agree; it is unknown if they do not."""
     if first.value == last.value:
-        return read
-    what = "the table moved within the series, so that it has no single isocentre"
-    moved = Finding(Code.TABLE_MOVED, what, f"{frames[0].name}: {first}; {frames[-1].name}: {last}")
-    unknown: Fact[Triple] = Fact(None, what)
-    return FactsRead(replace(read.facts, isocentre_lps=unknown), (*read.findings, moved))
+        return first, ()
+    code, what = contradiction
+    evidence = f"{names[0]}: {first}; {names[1]}: {last}"
+    return Fact(None, what), (Finding(code, what, evidence),)
+
+
+def _common(one: Scanner, other: Scanner) -> Scanner:
+    """Keep what two images say alike of their scanner."""
+    named = {item.name: getattr(one, item.name) for item in fields(Scanner)}
+    same = {name: v for name, v in named.items() if v == getattr(other, name)}
+    return Scanner(**same)
 
 
 def _functional_groups(ds: Dataset, index: int) -> list[Dataset]:
@@ -201,11 +235,12 @@ def _table_z(row: TableRow, sources: list[Dataset]) -> float | None:
 
 
 def _finite(values: tuple[object, ...], index: int) -> float | None:
+    """Read a place in mm; Philips writes 1.7e38 where a value was not set."""
     try:
         value = float(str(values[index]))
     except tags.VALUE_ERRORS:
         return None
-    return value + 0.0 if abs(value) < PHILIPS_UNSET else None
+    return value + 0.0 if abs(value) <= FARTHEST_MM else None
 
 
 def _dimension(ds: Dataset) -> Fact[AcquisitionDimension]:

@@ -4,38 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import math
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
-from pydicom.dataset import FileDataset
-from pydicom.pixels.utils import pixel_array
-from pydicom.tag import Tag
-from pydicom.uid import (
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-)
 from scipy import ndimage
 
-from distcorr.dicom import tags
+from distcorr.dicom.decoding import MAXIMUM_VOXELS, decode
 from distcorr.dicom.header import Frame
 from distcorr.dicom.stack import MISSING_FRACTION, Stack
 from distcorr.errors import Code, DistcorrError
 from distcorr.space import Volume
 
-MAXIMUM_VOXELS = 2**31
-"""Largest volume that is loaded: 2 giga voxels, 8 GB as float32."""
-
 _VALID_WEIGHT = 1 - 1e-6
 """Share of a resampled voxel that must come from measured pixels to count as valid."""
-
-
-_PIXEL_ELEMENTS = {Tag(name) for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")}
 
 
 class PixelReader:
@@ -55,7 +39,7 @@ class PixelReader:
             decoded, ``bad-format`` for colour images.
         """
         if frame.path != self._path:
-            self._stored = _decode(frame.path)
+            self._stored = decode(frame.path)
             self._path = frame.path
         frames = self._stored
         if frames.shape[0] == 1 and frames.shape[1:] != (frame.rows, frame.columns):
@@ -77,51 +61,6 @@ class PixelReader:
             stored.astype(np.int64 if stored.dtype.kind in "iu" else float)
         )
         return hashlib.sha256(text.encode() + content.tobytes()).hexdigest()
-
-
-def _decode(path: Path) -> NDArray[Any]:
-    """Decode all frames of a file, shape (frames, rows, columns)."""
-    ds = _read_whole(path)
-    samples = tags.number(ds, "SamplesPerPixel") or 1
-    if samples != 1:
-        raise DistcorrError(
-            Code.BAD_FORMAT,
-            "colour images are not supported",
-            f"{tags.name_of('SamplesPerPixel')} is {samples:g} in {path}",
-            "give a grey-scale series",
-        )
-    if not _PIXEL_ELEMENTS.intersection(ds.keys()):
-        raise DistcorrError(Code.NO_PIXELS, "a file holds no pixel data", str(path))
-    try:
-        with tags.quiet():
-            stored = pixel_array(ds, raw=True)
-    except Exception as failure:  # decoders of six libraries raise what they like
-        reason = (str(failure).splitlines() or [""])[0].strip() or type(failure).__name__
-        raise DistcorrError(
-            Code.PIXELS_UNREADABLE, f"the pixel data can't be decoded ({reason})", str(path)
-        ) from failure
-    return stored[None] if stored.ndim == 2 else stored
-
-
-def _read_whole(path: Path) -> FileDataset:
-    """Read a file with its pixels; some decoders make up the end of a file that was cut."""
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        try:
-            ds = pydicom.dcmread(path, force=True)
-        except Exception as failure:  # a damaged file makes pydicom raise almost anything
-            raise DistcorrError(
-                Code.UNREADABLE, f"the file can't be parsed ({failure})", str(path)
-            ) from failure
-    if any("end of file" in str(warning.message).lower() for warning in said):
-        raise DistcorrError(
-            Code.PIXELS_UNREADABLE, "the file ends before its pixel data does", str(path)
-        )
-    if "TransferSyntaxUID" not in ds.file_meta:
-        implicit, little = ds.original_encoding
-        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-        ds.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
-    return ds
 
 
 def _tile(mosaic: NDArray[Any], frame: Frame) -> NDArray[Any]:

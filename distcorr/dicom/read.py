@@ -6,14 +6,15 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
 
 from distcorr.dicom import tags
+from distcorr.dicom.files import read_file
 from distcorr.dicom.header import FileHeader, Frame, Labels, Layout
 from distcorr.dicom.mosaic import mosaic_positions
+from distcorr.dicom.plausible import require_plausible_frame
 from distcorr.dicom.tags import Array
 from distcorr.dicom.vendors import (
     GE_COMPONENT,
@@ -27,6 +28,9 @@ from distcorr.errors import Code, DistcorrError
 COSINE_TOLERANCE = 1e-3
 """Largest departure of a direction cosine's length from 1, and of the product of
 row and column direction from 0: headers with three decimals stay within it."""
+
+LARGEST_SCALE = 1e28
+"""Largest factor or offset of pixel values; times 2^32 it still is a float32."""
 
 # Everything the scan of a tree needs; the rest of a header is skipped for speed.
 _KEYWORDS = """
@@ -55,11 +59,14 @@ def read_dataset(path: Path, *, only: list[BaseTag] | None = None) -> FileDatase
     Raises
     ------
     DistcorrError
-        ``unreadable`` if the file can't be parsed.
+        ``unreadable`` if the file can't be parsed, ``too-large`` if it unpacks to
+        more than any image.
     """
     try:
         with tags.quiet():
-            return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=only, force=True)
+            return read_file(path, pixels=False, only=only)
+    except DistcorrError:
+        raise
     except Exception as failure:  # a damaged file makes pydicom raise almost anything
         raise DistcorrError(
             Code.UNREADABLE, f"the header can't be parsed ({failure})", str(path)
@@ -94,6 +101,8 @@ def read_header(path: Path) -> FileHeader | None:
         layout = _layout(ds)
         try:
             frames, problem = _FRAMES_OF[layout](ds, path), None
+            for frame in frames:
+                require_plausible_frame(frame)
         except DistcorrError as refusal:
             frames, problem = (), refusal
         return FileHeader(
@@ -215,10 +224,6 @@ def _frame(ds: Dataset, path: Path, index: int, sources: list[Dataset], labels: 
         )
     row, column = _orthonormal(cosines, path)
     scaling = _holder(ds, sources, "PixelValueTransformationSequence", "RescaleSlope")
-    slope, intercept = (
-        tags.number(scaling, "RescaleSlope"),
-        tags.number(scaling, "RescaleIntercept"),
-    )
     instance = tags.number(ds, "InstanceNumber")
     return Frame(
         path=path,
@@ -229,8 +234,8 @@ def _frame(ds: Dataset, path: Path, index: int, sources: list[Dataset], labels: 
         row_lps=row,
         column_lps=column,
         pixel_spacing=(float(spacing[0]), float(spacing[1])),
-        slope=1.0 if slope is None else slope,
-        intercept=0.0 if intercept is None else intercept,
+        slope=_scale(scaling, "RescaleSlope", 1.0, path),
+        intercept=_scale(scaling, "RescaleIntercept", 0.0, path),
         padding=_padding(ds),
         thickness_mm=tags.number(measures, "SliceThickness"),
         spacing_tag_mm=_first_number([measures, ds], "SpacingBetweenSlices"),
@@ -247,6 +252,20 @@ def _holder(ds: Dataset, sources: list[Dataset], group: str, keyword: str) -> Da
             if keyword in item:
                 return item
     return ds
+
+
+def _scale(ds: Dataset, keyword: str, absent: float, path: Path) -> float:
+    """Read how stored values become values; what stands there has to be usable."""
+    if not tags.raw_values(ds, keyword):
+        return absent
+    value = tags.number(ds, keyword)
+    if value is None or abs(value) > LARGEST_SCALE:
+        raise DistcorrError(
+            Code.PIXELS_UNREADABLE,
+            f"the pixel values can't be scaled by their {keyword}",
+            f"{tags.name_of(keyword)} in {path} is {tags.text(ds, keyword)}",
+        )
+    return value
 
 
 def _first_number(sources: list[Dataset], keyword: str) -> float | None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distcorr.dicom.header import Frame
+from distcorr.dicom.plausible import require_plausible_grid
 from distcorr.dicom.tags import Array
 from distcorr.errors import Code, DistcorrError, Finding
 from distcorr.space import Grid
@@ -119,7 +120,8 @@ def build_stack(frames: Sequence[Frame]) -> Stack:
     ------
     DistcorrError
         ``not-a-volume`` for fewer than two positions, ``duplicate-conflict``
-        if slices at one distance along the normal lie side by side.
+        if slices at one distance along the normal lie side by side,
+        ``geometry-invalid`` if the stack is larger or smaller than any scan.
     """
     if len(distinct_positions(frames)) < 2:
         raise not_a_volume(frames)
@@ -137,6 +139,7 @@ def build_stack(frames: Sequence[Frame]) -> Stack:
     if sheared:
         findings.append(_shear_finding(ordered, along, sideways))
     grid, in_place = _grid(ordered, along, sideways, spacing, None if sheared else slots)
+    require_plausible_grid(grid, ordered)
     return Stack(ordered, along, sideways, grid, in_place, regularity, tuple(findings))
 
 

@@ -15,7 +15,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
 
-from distcorr.errors import Code, DistcorrError
+from distcorr.errors import Code, DistcorrError, printable
 
 Array = NDArray[np.float64]
 
@@ -66,13 +66,17 @@ def raw_values(ds: Dataset, tag: str | BaseTag) -> list[object]:
 
 
 def text(ds: Dataset, keyword: str) -> str:
-    """Read a tag as text; several values are joined by a backslash, as DICOM does."""
-    return "\\".join(str(value).strip() for value in raw_values(ds, keyword))
+    """Read a tag as printable text; several values are joined by a backslash, as DICOM does."""
+    return "\\".join(_shown(value) for value in raw_values(ds, keyword))
+
+
+def _shown(value: object) -> str:
+    return printable(str(value).strip())
 
 
 def tokens(ds: Dataset, tag: str | BaseTag) -> tuple[str, ...]:
     """Read a multi-valued code string, without its empty values."""
-    parts = (str(value).strip().upper() for value in raw_values(ds, tag))
+    parts = (_shown(value).upper() for value in raw_values(ds, tag))
     return tuple(part for part in parts if part)
 
 

@@ -239,9 +239,6 @@ TABLE_ROWS: tuple[TableRow, ...] = (
     ),
 )  # fmt: skip
 
-PHILIPS_UNSET = 1e37
-"""Philips writes 1.7e38 where a value was not set."""
-
 
 @dataclass(frozen=True, slots=True)
 class OriginRow:

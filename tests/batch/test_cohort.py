@@ -92,3 +92,28 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
 def test_a_missing_manifest(tmp_path: Path) -> None:
     with pytest.raises(DistcorrError, match=r"error\[not-found\]"):
         read_cohort(tmp_path / "cohort.toml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = " + "[" * 15_000,
+        "x = " + "[" * 5000 + "]" * 5000,
+        "x = " + "{a = " * 3000 + "1" + "}" * 3000,
+        "x = " + "9" * 5000,
+        "[" + "a." * 500_000 + "a]",
+    ],
+)
+def test_text_that_nests_or_runs_on_without_end_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DistcorrError) as refusal:
+        read_cohort(manifest(tmp_path, text))
+    assert refusal.value.code is Code.MANIFEST_INVALID
+
+
+@pytest.mark.parametrize("written", ["x" * 5000, "~nobody-of-this-name/x", "y/" * 4000])
+def test_names_that_no_file_can_have_are_refused(tmp_path: Path, written: str) -> None:
+    cohort = read_cohort(manifest(tmp_path, FULL))
+    with pytest.raises(DistcorrError) as refusal:
+        cohort.resolve(written)
+    assert refusal.value.code is Code.NOT_FOUND
+    assert "cohort.toml" in str(refusal.value)

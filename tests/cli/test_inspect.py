@@ -1,6 +1,7 @@
 """``distcorr inspect`` answers whether it is a loading error or a distorted scan."""
 
 import json
+import os
 import subprocess
 
 import nibabel as nib
@@ -145,3 +146,22 @@ def test_a_corrected_series_is_told(tmp_path):
         "source": "ContributingEquipmentSequence (0018,A001)",
     }
     assert "residual-distortion" not in {one["code"] for one in found["findings"]}
+
+
+def test_names_that_are_no_text_are_shown(tmp_path):
+    """As a process: its output has to be encoded."""
+    for path in write(tmp_path / "scan"):
+        odd = os.fsencode(path.parent) + b"/\xff\x1b[2J" + os.fsencode(path.name)
+        os.rename(os.fsencode(path), odd)  # noqa: PTH104 - the name is no text
+    (tmp_path / "scan" / "empty").touch()
+    for options in ([], ["--json"]):
+        done = run_process("inspect", tmp_path, *options)
+        assert done.returncode == 0, done.stderr
+        assert "\x1b" not in done.stdout + done.stderr
+    assert len(json.loads(done.stdout)["series"][0]["files"]) == 6
+
+
+def test_names_that_are_too_long_are_no_internal_error():
+    done = run("inspect", "x" * 5000)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error[not-found]")

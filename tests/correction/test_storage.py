@@ -183,6 +183,11 @@ def _replaced(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Callable
     return edit
 
 
+def _headed(head: bytes) -> bytes:
+    """An array whose header is not NumPy's."""
+    return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + bytes(64)
+
+
 def _nan(array: np.ndarray) -> np.ndarray:
     array = array.copy()
     array.flat[0] = np.nan
@@ -212,6 +217,13 @@ DAMAGE: dict[str, Callable[[Members], object]] = {
     "negative sd": _replaced("standard_deviation.npy", lambda a: a - 100),
     "support over 1": _replaced("support.npy", lambda a: a + 1),
     "support of another shape": _replaced("support.npy", lambda a: a[1:]),
+    "absurd field": _replaced("coefficients.npy", lambda a: a + 1e200),
+    "lattice far away": _edited(lambda d: d["lattice"].update(origin_mm=[1e300, 0, 0])),
+    "nodes far apart": _edited(lambda d: d["lattice"].update(spacing_mm=[1e200, 1, 1])),
+    "open bracket in an array's head": lambda m: m.update(
+        {"support.npy": _headed(b"{'shape': (1,")}
+    ),
+    "brackets without end": lambda m: m.update({"support.npy": _headed(b"(" * 9000)}),
     "support of another type": _replaced("support.npy", lambda a: a.astype(np.float64)),
 }
 
@@ -248,7 +260,7 @@ def test_a_repacked_file_is_still_read(tmp_path: Path) -> None:
     assert same(Correction.load(path), made)
 
 
-@pytest.mark.parametrize("version", [2, 0, "1", None])
+@pytest.mark.parametrize("version", [2, 0, "1", None, True, 1.0])
 def test_other_schemas_are_refused(tmp_path: Path, version: object) -> None:
     path = tmp_path / "c.distcorr"
     example_correction().save(path)
@@ -265,6 +277,23 @@ def test_a_cut_file_is_refused(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "c.distcorr"
     example_correction().save(path)
     path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(DistcorrError) as refusal:
+        Correction.load(path)
+    assert refusal.value.code is Code.CORRECTION_INVALID
+
+
+@pytest.mark.parametrize("method", [8, 12, 14, 99])
+def test_members_that_are_not_compressed_as_they_say_are_refused(
+    tmp_path: Path, method: int
+) -> None:
+    path = tmp_path / "c.distcorr"
+    example_correction().save(path)
+    content = bytearray(path.read_bytes())
+    at = content.find(b"PK\x01\x02")
+    while at >= 0:
+        content[at + 10 : at + 12] = method.to_bytes(2, "little")
+        at = content.find(b"PK\x01\x02", at + 1)
+    path.write_bytes(bytes(content))
     with pytest.raises(DistcorrError) as refusal:
         Correction.load(path)
     assert refusal.value.code is Code.CORRECTION_INVALID

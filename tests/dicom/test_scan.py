@@ -118,5 +118,5 @@ def test_progress_counts_files(tmp_path):
 
 def test_inspection_reads_no_pixels(tmp_path, monkeypatch):
     write(tmp_path)
-    monkeypatch.setattr("distcorr.dicom.pixels._decode", lambda path: pytest.fail("pixels read"))
+    monkeypatch.setattr("distcorr.dicom.pixels.decode", lambda path: pytest.fail("pixels read"))
     assert find_series([tmp_path]).series[0].refusal is None
