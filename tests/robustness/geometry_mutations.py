@@ -191,8 +191,8 @@ def _orientation_tables() -> list[Mutation]:
             _times(ORIENTATION, -1), one=APART, every=undetectable(CONSISTENT),
         ),
         *on_images(
-            "orientation-of-another-plane", "an axial orientation in a stack that is not",
-            _value(ORIENTATION, 0, 1, 0, 0, 0, -1), one=APART,
+            "orientation-of-another-plane", "the orientation of another plane",
+            _of_another_plane, one=APART,
             every=APART | IRREGULAR | undetectable(CONSISTENT),
         ),
         *on_images(
@@ -200,6 +200,12 @@ def _orientation_tables() -> list[Mutation]:
             one=APART, every=undetectable(CONSISTENT) | IRREGULAR,
         ),
     ]  # fmt: skip
+
+
+def _of_another_plane(image: Image, rng: random.Random) -> None:
+    row, column = np.array(image.values(ORIENTATION)).reshape(2, 3)
+    sagittal = abs(np.cross(row, column)[0]) > 0.5
+    image.set(ORIENTATION, [1, 0, 0, 0, 1, 0] if sagittal else [0, 1, 0, 0, 0, -1])
 
 
 def _skewed(image: Image, rng: random.Random) -> None:
