@@ -6,6 +6,7 @@ NRRD stores LPS as it is, and NIfTI's RAS exists in the file alone.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import Fact
+from distcorr.memory import Admit, Extent
 from distcorr.outputs import whole_output
 from distcorr.space import Grid, Volume
 
@@ -25,6 +27,9 @@ _NOTES = "ITK_FileNotes"
 
 _MARK = "distcorr "
 """Begins the remark of a corrected volume; the correction's identifier follows."""
+
+_ITK_COPIES = 2
+"""Of an image while it becomes an array: ITK's own and the array."""
 
 _NIFTI_HEADER_BYTES = 352
 """Of a NIfTI-1 file without extensions, as ITK writes it."""
@@ -48,13 +53,15 @@ def suffix_of(path: Path) -> str:
     return max(found, key=len)
 
 
-def read_volume(path: Path) -> Volume:
+def read_volume(path: Path, admit: Admit | None = None) -> Volume:
     """Read a three-dimensional scalar volume.
 
     Parameters
     ----------
     path : Path
         NRRD or NIfTI file.
+    admit : callable, optional
+        Told the volume's size before any voxel is read; may refuse it by raising.
 
     Returns
     -------
@@ -68,6 +75,8 @@ def read_volume(path: Path) -> Volume:
         several components, ``geometry-invalid``.
     """
     path = Path(path)
+    if admit is not None:
+        admit(measure_volume(path))
     image = read_image(path)
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
         raise DistcorrError(
@@ -104,6 +113,48 @@ def read_image(path: Path) -> Any:
         raise DistcorrError(
             Code.UNREADABLE, "the image can't be read", f"{path}: {reason}"
         ) from failure
+
+
+def measure_volume(path: Path) -> Extent:
+    """Tell how large the volume is that :func:`read_volume` would read, from its header.
+
+    Parameters
+    ----------
+    path : Path
+        NRRD or NIfTI file.
+
+    Returns
+    -------
+    Extent
+        Images of more than three dimensions count all voxels along the third.
+
+    Raises
+    ------
+    DistcorrError
+        ``bad-format``, ``not-found`` or ``unreadable``.
+    """
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
+    suffix_of(path)
+    if not path.is_file():
+        raise DistcorrError(Code.NOT_FOUND, "no such file", str(path))
+    reader: Any = sitk.ImageFileReader()  # type: ignore[no-untyped-call]
+    try:
+        reader.SetFileName(str(path))
+        reader.ReadImageInformation()
+        size, spacing = list(reader.GetSize()), list(reader.GetSpacing())
+        parts = reader.GetNumberOfComponents()
+        one: Any = sitk.Image([1, 1], reader.GetPixelID(), parts)  # type: ignore[no-untyped-call]
+    except RuntimeError as failure:
+        reason = str(failure).strip().splitlines()[-1]
+        raise DistcorrError(
+            Code.UNREADABLE, "the image can't be read", f"{path}: {reason}"
+        ) from failure
+    itemsize = one.GetSizeOfPixelComponent() * one.GetNumberOfComponentsPerPixel()
+    i, j, k = (*size[:2], math.prod(size[2:]))
+    x, y, z = (*spacing, 1.0)[:3]
+    copies = (_ITK_COPIES - 1) * i * j * k * itemsize
+    return Extent((i, j, k), (x, y, z), itemsize, copies + path.stat().st_size)
 
 
 def corrected_by(path: Path) -> Fact[str]:

@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from distcorr.batch.footprint import converting
 from distcorr.batch.sidecar import sidecar_path, write_sidecar
+from distcorr.cli.memory import MaxMemoryOption
 from distcorr.dicom import load_series
 from distcorr.images import write_volume
+from distcorr.memory import Allowance, Extent
 from distcorr.outputs import refuse_existing
 
 
@@ -20,13 +23,19 @@ def convert(
         str | None,
         typer.Option("--part", help="Which volume of a series that holds several: name or number."),
     ] = None,
+    max_memory: MaxMemoryOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
     """Convert a DICOM series to a volume with exact geometry, and its facts to OUT.json."""
     sidecar = sidecar_path(out)
     for path in (out, sidecar):
         refuse_existing(path, overwrite=overwrite)
-    loaded = load_series(series, part)
+    allowance = Allowance.of(max_memory)
+
+    def admit(scan: Extent) -> None:
+        allowance.require(converting(scan), "converting the series", str(scan))
+
+    loaded = load_series(series, part, admit)
     found = loaded.series
     mark = found.facts.corrected_by.value
     # The volume comes last: where it is, its facts are too.
