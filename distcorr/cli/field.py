@@ -12,7 +12,7 @@ import typer
 from distcorr import __version__
 from distcorr.apply import require_applicable
 from distcorr.batch import load_scan
-from distcorr.batch.footprint import exporting
+from distcorr.batch.footprint import Export
 from distcorr.cli.memory import MaxMemoryOption
 from distcorr.cli.statements import (
     ForceOption,
@@ -83,10 +83,10 @@ def field(
         TransformFormat.of(out, convention)
     refuse_existing(out, overwrite=overwrite)
     learned = Correction.load(correction)
-    allowance = Allowance.of(max_memory)
+    allowance, export = Allowance.of(max_memory), Export(out.name, inverse)
 
     def admit(scan: Extent) -> None:
-        allowance.require(exporting(scan.voxels, scan), "exporting the transform", str(scan))
+        allowance.require(export.bytes_with(scan), "exporting the transform", str(scan))
 
     statement = statement_of(state, position, isocentre, force)
     loaded = load_scan(series, statement, part, admit)
@@ -98,7 +98,7 @@ def field(
     if as_dicom:
         grid = axial_grid(grid)
         voxels = math.prod(grid.size)
-        needed = exporting(voxels, None)
+        needed = export.bytes(voxels, loaded.scan.volume.array.nbytes)
         allowance.require(needed, "exporting the transform", f"{voxels} voxels along LPS")
         registration = _registration(scan_map, grid, load_series(series, part).series.frames)
         write_registration(out, registration, overwrite=overwrite)
