@@ -13,7 +13,7 @@ from distcorr.cli.memory import MaxMemoryOption
 from distcorr.dicom import load_series
 from distcorr.images import write_volume
 from distcorr.memory import Allowance, Extent
-from distcorr.outputs import refuse_existing
+from distcorr.outputs import refuse_existing, whole_output
 
 
 def convert(
@@ -38,9 +38,10 @@ def convert(
     loaded = load_series(series, part, admit)
     found = loaded.series
     mark = found.facts.corrected_by.value
-    # The volume comes last: where it is, its facts are too.
-    write_sidecar(sidecar, loaded.volume.grid, found.facts, found.findings, overwrite=overwrite)
-    write_volume(loaded.volume, out, overwrite=overwrite, correction=mark)
+    # The facts come when the volume is complete, its name last: where it is, they are too.
+    with whole_output(out, overwrite=overwrite) as temporary:
+        write_volume(loaded.volume, temporary, correction=mark)
+        write_sidecar(sidecar, loaded.volume.grid, found.facts, found.findings, overwrite=overwrite)
     for finding in found.findings:
         typer.echo(f"{finding.severity.name.lower()}{finding}", err=True)
     typer.echo(f"{out}: {loaded.volume.grid!r}\n{sidecar}")

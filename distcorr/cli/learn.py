@@ -127,7 +127,12 @@ def learn_and_write(
     correction = replace(correction, figures=figures)
     correction.save(target.out, overwrite=target.overwrite)
     seen, shapes = see_references(material.references, correction)
-    write_report(correction, target.page, seen, shapes, overwrite=target.overwrite)
+    try:
+        write_report(correction, target.page, seen, shapes, overwrite=target.overwrite)
+    except DistcorrError as failure:
+        found = failure.finding
+        remedy = f"{target.out} is complete; write its page with distcorr report"
+        raise DistcorrError(found.code, found.what, found.evidence, remedy) from failure
     return correction
 
 
