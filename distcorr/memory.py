@@ -148,7 +148,9 @@ def parse_bytes(text: str) -> int:
 
 
 def free_bytes() -> int | None:
-    """Find what this process can still take: of the machine, and of its cgroups.
+    """Find what this process can have: what is free, and what it holds already.
+
+    Free is the least of what the machine and the process's cgroups have left.
 
     Returns
     -------
@@ -157,7 +159,16 @@ def free_bytes() -> int | None:
         where it does not tell that either.
     """
     known = [size for size in (_machine(Path("/proc/meminfo")), *_cgroups()) if size is not None]
-    return max(0, min(known)) if known else None
+    return max(0, min(known)) + _held() if known else None
+
+
+def _held() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * int(
+            Path("/proc/self/statm").read_text("ascii").split()[1]
+        )
+    except (AttributeError, OSError, ValueError):
+        return 0
 
 
 def _machine(meminfo: Path) -> int | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distcorr.apply import Interpolation
-from distcorr.batch.footprint import STARTED_BYTES, applying, is_nifti
+from distcorr.batch.footprint import STARTED_BYTES, applying, source_of
 from distcorr.batch.formats import ImageFormat
 from distcorr.batch.jobs import Job
 from distcorr.batch.load import is_image, measure_scan
@@ -35,9 +35,8 @@ class Correcting:
 
     def bytes(self, scan: Extent, path: Path) -> int:
         """Peak of correcting a scan of that size."""
-        return applying(
-            scan, self.interpolation, self.image_format, self.like_voxels, nifti=is_nifti(path)
-        )
+        source = source_of(path)
+        return applying(scan, self.interpolation, self.image_format, self.like_voxels, source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +124,15 @@ def budget_of(jobs: Sequence[Job], kind: Correcting, allowance: Allowance, wante
 
 
 def _foreseen(job: Job, kind: Correcting, allowed: int) -> int:
-    """Peak of a scan; 0 for what will be refused before it takes any memory."""
+    """Peak of a scan; of one that will be refused, of the process that refuses it."""
     try:
         scan = measure_volume(job.path) if is_image(job.path) else probe(job.path)
         if scan is None:
-            return 0
+            return STARTED_BYTES
         if kind.bytes(scan, job.path) > allowed:
             # One image told of the whole folder: all of them may tell of less.
             scan = measure_scan(job.path, job.part)
     except (DistcorrError, OSError):
-        return 0
+        return STARTED_BYTES
     needed = kind.bytes(scan, job.path)
-    return 0 if needed > allowed else needed
+    return STARTED_BYTES if needed > allowed else needed

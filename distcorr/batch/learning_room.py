@@ -8,7 +8,7 @@ from distcorr.batch.load import measure_scan
 from distcorr.memory import Allowance
 
 
-def require_room(cohort: Cohort, allowance: Allowance) -> None:
+def require_room(cohort: Cohort, allowance: Allowance, max_degree: int) -> None:
     """Refuse to learn where it would take more memory than is allowed.
 
     Parameters
@@ -16,6 +16,8 @@ def require_room(cohort: Cohort, allowance: Allowance) -> None:
     cohort : Cohort
         Points of a cohort take next to none.
     allowance : Allowance
+    max_degree : int
+        Of the harmonics.
 
     Raises
     ------
@@ -30,7 +32,7 @@ def require_room(cohort: Cohort, allowance: Allowance) -> None:
         return
     largest = max(scans, key=lambda scan: scan.bytes)
     allowance.require(
-        learning(pairs),
+        learning(pairs, max_degree),
         "learning",
         f"{len(scans)} scans, the largest of {largest}",
         "give coarser scans, fewer references, or more with --max-memory",

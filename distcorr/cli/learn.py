@@ -60,7 +60,7 @@ def learn(
     for path in (out, page):
         refuse_existing(path, overwrite=overwrite)
     settings = FitSettings(max_degree=degree, sd_limit_mm=sd_limit)
-    material = load_and_tell(read_cohort(cohort), Allowance.of(max_memory))
+    material = load_and_tell(read_cohort(cohort), settings, Allowance.of(max_memory))
     if validate:
         require_references(material, cohort)
     target = Target(out, page, overwrite)
@@ -71,9 +71,9 @@ def learn(
         typer.echo(f"{out}\n{page}")
 
 
-def load_and_tell(cohort: Cohort, allowance: Allowance) -> Material:
+def load_and_tell(cohort: Cohort, settings: FitSettings, allowance: Allowance) -> Material:
     """Load what a manifest names to learn from and print what was found on the way."""
-    require_room(cohort, allowance)
+    require_room(cohort, allowance, settings.max_degree)
     material = load_material(cohort)
     for name, findings in material.findings:
         tell(in_order_of_harm(findings), name)

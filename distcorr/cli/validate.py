@@ -45,10 +45,10 @@ def validate(
     target = None if out is None else out / "validation.json"
     if target is not None:
         refuse_existing(target, overwrite=overwrite)
-    material = load_and_tell(read_cohort(cohort), Allowance.of(max_memory))
+    settings = FitSettings(max_degree=degree)
+    material = load_and_tell(read_cohort(cohort), settings, Allowance.of(max_memory))
     require_references(material, cohort)
     with share_progress("validating", quiet=quiet) as progress:
-        settings = FitSettings(max_degree=degree)
         validation = run(material.pairs, settings, progress, material.point_pairs)
     if target is not None:
         data = {"scanner": str(material.scanner), **data_of(validation)}

@@ -117,7 +117,8 @@ def _probed(ds: Dataset, rows: int, columns: int, files: int) -> Extent:
     frames = int(tags.number(ds, "NumberOfFrames") or 1)
     stored = _itemsize(tags.number(ds, "BitsAllocated"))
     # Multi-frame images keep the scaling of their frames where a probe does not look.
-    scaled = frames > 1 or "RescaleSlope" in ds or "RescaleIntercept" in ds
+    slope, intercept = tags.number(ds, "RescaleSlope"), tags.number(ds, "RescaleIntercept")
+    scaled = frames > 1 or slope not in (None, 1.0) or intercept not in (None, 0.0)
     itemsize = max(stored, np.dtype(np.float32).itemsize) if scaled else stored
     decoding = _STORED_AND_DECODED * stored * rows * columns * frames
     return Extent((columns, rows, frames * files), (1.0, 1.0, 1.0), itemsize, decoding)
