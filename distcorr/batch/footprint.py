@@ -156,9 +156,9 @@ LEARNING_BYTES = 420_000_000
 _SAMPLE_BYTES = 130
 """Of a possible sample: two pairs of 400 mm in 1 mm voxels take 93."""
 
-_ROWS_BYTES_PER_MM3 = 0.1
+_ROWS_BYTES_PER_MM3 = 0.09
 """For each harmonic of a component, (degree + 1)^2: rows of equations, three for each cube
-of 8 mm of body, times all coefficients; 0.075 measured with half of the volume body."""
+of 8 mm of body, times all coefficients; 0.05 to 0.074 measured with half of the volume body."""
 
 
 def learning(pairs: Sequence[Pair], max_degree: int) -> int:

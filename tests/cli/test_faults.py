@@ -90,6 +90,27 @@ def test_a_conversion_without_room_leaves_no_sidecar(folder: Path, tmp_path: Pat
     assert run("convert", folder / "scan", tmp_path / "v.nii").returncode == 0
 
 
+@pytest.mark.parametrize("image_format", ["dicom", "nrrd", "nifti"])
+def test_a_batch_without_room_tells_the_truth_and_resumes(
+    folder: Path, tmp_path: Path, image_format: str
+) -> None:
+    """As on a full disk, without the right to mount one; tests/batch has the real one."""
+    out = tmp_path / "out"
+    given = ("apply", folder / "scanner.distcorr", folder / "scan", "-o", out, "--no-report")
+    given = (*given, "--format", image_format)
+    with files_no_larger_than(1000):
+        failed = run(*given)
+    assert failed.returncode == 1
+    assert failed.stderr.count("error[output-unwritable]") == 1
+    (row,) = json.loads((out / "results.json").read_text())["scans"]
+    assert (row["status"], row["error_code"]) == ("failed", "output-unwritable")
+    assert {path.name for path in out.iterdir()} == {".distcorr", "results.csv", "results.json"}
+    assert list((out / ".distcorr" / "staged").iterdir()) == []
+    assert run(*given).returncode == 0
+    (row,) = json.loads((out / "results.json").read_text())["scans"]
+    assert row["status"] == "corrected"
+
+
 def write_drawn(folder: Path, name: str) -> Path:
     path = folder / name
     if name.startswith("labels"):
