@@ -83,7 +83,10 @@ def field(
         TransformFormat.of(out, convention)
     refuse_existing(out, overwrite=overwrite)
     learned = Correction.load(correction)
-    allowance, export = Allowance.of(max_memory), Export(out.name, inverse)
+    allowance, export = (
+        Allowance.of(max_memory),
+        Export(out.name, inverse, convention is not NiftiConvention.ITK),
+    )
 
     def admit(scan: Extent) -> None:
         allowance.require(export.bytes_with(scan), "exporting the transform", str(scan))
