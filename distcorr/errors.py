@@ -34,6 +34,7 @@ class Code(StrEnum):
     OUTPUT_UNWRITABLE = "output-unwritable"
     BAD_FORMAT = "bad-format"
     TOO_LARGE = "too-large"
+    MEMORY_LIMIT = "memory-limit"
     # geometry of a series
     GEOMETRY_MISSING = "geometry-missing"
     GEOMETRY_INVALID = "geometry-invalid"
@@ -163,6 +164,12 @@ REGISTRY: dict[Code, Entry] = {
     ),
     Code.TOO_LARGE: Entry(
         Severity.REFUSAL, "an input is larger than the stated limit", "crop or downsample it"
+    ),
+    Code.MEMORY_LIMIT: Entry(
+        Severity.REFUSAL,
+        "the work would take more memory than is free or than was allowed",
+        "allow more with --max-memory where the machine has it, close other programs, or crop "
+        "the scan",
     ),
     Code.GEOMETRY_MISSING: Entry(
         Severity.REFUSAL,

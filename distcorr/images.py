@@ -6,13 +6,17 @@ NRRD stores LPS as it is, and NIfTI's RAS exists in the file alone.
 
 from __future__ import annotations
 
+import gzip
+import math
+import struct
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from distcorr.errors import Code, DistcorrError
 from distcorr.facts import Fact
+from distcorr.memory import Admit, Extent
 from distcorr.outputs import whole_output
 from distcorr.space import Grid, Volume
 
@@ -26,8 +30,11 @@ _NOTES = "ITK_FileNotes"
 _MARK = "distcorr "
 """Begins the remark of a corrected volume; the correction's identifier follows."""
 
-_NIFTI_HEADER_BYTES = 352
-"""Of a NIfTI-1 file without extensions, as ITK writes it."""
+_ITK_COPIES = 2
+"""Of an image while it becomes an array: ITK's own and the array."""
+
+_NIFTI_VOXELS_AT = 108
+"""Where a NIfTI-1 header holds ``vox_offset``, a little-endian float32 as ITK writes it."""
 
 
 def suffix_of(path: Path) -> str:
@@ -48,13 +55,15 @@ def suffix_of(path: Path) -> str:
     return max(found, key=len)
 
 
-def read_volume(path: Path) -> Volume:
+def read_volume(path: Path, admit: Admit | None = None) -> Volume:
     """Read a three-dimensional scalar volume.
 
     Parameters
     ----------
     path : Path
         NRRD or NIfTI file.
+    admit : callable, optional
+        Told the volume's size before any voxel is read; may refuse it by raising.
 
     Returns
     -------
@@ -68,6 +77,8 @@ def read_volume(path: Path) -> Volume:
         several components, ``geometry-invalid``.
     """
     path = Path(path)
+    if admit is not None:
+        admit(measure_volume(path))
     image = read_image(path)
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
         raise DistcorrError(
@@ -104,6 +115,48 @@ def read_image(path: Path) -> Any:
         raise DistcorrError(
             Code.UNREADABLE, "the image can't be read", f"{path}: {reason}"
         ) from failure
+
+
+def measure_volume(path: Path) -> Extent:
+    """Tell how large the volume is that :func:`read_volume` would read, from its header.
+
+    Parameters
+    ----------
+    path : Path
+        NRRD or NIfTI file.
+
+    Returns
+    -------
+    Extent
+        Images of more than three dimensions count all voxels along the third.
+
+    Raises
+    ------
+    DistcorrError
+        ``bad-format``, ``not-found`` or ``unreadable``.
+    """
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
+    suffix_of(path)
+    if not path.is_file():
+        raise DistcorrError(Code.NOT_FOUND, "no such file", str(path))
+    reader: Any = sitk.ImageFileReader()  # type: ignore[no-untyped-call]
+    try:
+        reader.SetFileName(str(path))
+        reader.ReadImageInformation()
+        size, spacing = list(reader.GetSize()), list(reader.GetSpacing())
+        parts = reader.GetNumberOfComponents()
+        one: Any = sitk.Image([1, 1], reader.GetPixelID(), parts)  # type: ignore[no-untyped-call]
+    except RuntimeError as failure:
+        reason = str(failure).strip().splitlines()[-1]
+        raise DistcorrError(
+            Code.UNREADABLE, "the image can't be read", f"{path}: {reason}"
+        ) from failure
+    itemsize = one.GetSizeOfPixelComponent() * one.GetNumberOfComponentsPerPixel()
+    i, j, k = (*size[:2], math.prod(size[2:]))
+    x, y, z = (*spacing, 1.0)[:3]
+    copies = (_ITK_COPIES - 1) * i * j * k * itemsize
+    return Extent((i, j, k), (x, y, z), itemsize, copies + path.stat().st_size)
 
 
 def corrected_by(path: Path) -> Fact[str]:
@@ -156,42 +209,100 @@ def write_volume(
     DistcorrError
         ``output-exists``, ``disk-full``, ``output-unwritable``, ``bad-format``.
     """
-    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
-
     path = Path(path)
     suffix_of(path)
     with whole_output(path, overwrite=overwrite) as temporary:
-        try:
-            image = to_sitk(volume)
-            if correction is not None:
-                image.SetMetaData(_NOTES, _MARK + correction)
-            sitk.WriteImage(image, str(temporary), useCompression=True)
-        except RuntimeError as failure:
-            _probe_room(temporary, volume.array.nbytes)
-            raise DistcorrError(
-                Code.OUTPUT_UNWRITABLE,
-                "the output can't be written",
-                f"{path}: {str(failure).strip().splitlines()[-1]}",
-            ) from failure
-        if not _complete(temporary, volume.array.nbytes):
-            _probe_room(temporary, volume.array.nbytes)
-            raise DistcorrError(
-                Code.OUTPUT_UNWRITABLE, "the output was cut short while it was written", str(path)
-            )
+        image = to_sitk(volume)
+        if correction is not None:
+            image.SetMetaData(_NOTES, _MARK + correction)
+        write_image(image, temporary)
+
+
+def write_image(image: Any, path: Path) -> None:
+    """Write an image as SimpleITK does, and make sure that all of it is there.
+
+    Parameters
+    ----------
+    image : SimpleITK.Image
+    path : Path
+        NRRD, MetaImage or NIfTI file, replaced if it exists; a temporary one, for a
+        failure leaves what was written.
+
+    Raises
+    ------
+    DistcorrError
+        ``output-unwritable``.
+    OSError
+        If the system has a reason, such as a full disk.
+    """
+    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
+
+    voxel_bytes = (
+        image.GetNumberOfPixels()
+        * image.GetNumberOfComponentsPerPixel()
+        * image.GetSizeOfPixelComponent()
+    )
+    try:
+        sitk.WriteImage(image, str(path), useCompression=True)
+    except RuntimeError as failure:
+        probe_room(path, voxel_bytes)
+        raise DistcorrError(
+            Code.OUTPUT_UNWRITABLE,
+            "the output can't be written",
+            f"{path}: {str(failure).strip().splitlines()[-1]}",
+        ) from failure
+    if not _complete(path, voxel_bytes):
+        probe_room(path, voxel_bytes)
+        raise cut_short(path)
+
+
+def cut_short(path: Path) -> DistcorrError:
+    """Make the refusal of an output of which a part is missing."""
+    return DistcorrError(
+        Code.OUTPUT_UNWRITABLE, "the output was cut short while it was written", str(path)
+    )
 
 
 def _complete(path: Path, voxel_bytes: int) -> bool:
-    """Whether all voxels are in a file: ITK reports no error for a NIfTI file cut short."""
-    if path.name.endswith(".nii"):
-        return path.stat().st_size == _NIFTI_HEADER_BYTES + voxel_bytes
-    header = _NIFTI_HEADER_BYTES if path.name.endswith(".gz") else 0
+    """Whether all voxels are in a file: ITK reports no error for most files cut short."""
+    size = path.stat().st_size
     with path.open("rb") as stream:
-        stream.seek(max(path.stat().st_size - 4, 0))
+        if path.name.endswith(".mha"):
+            return size == _metaimage_bytes(stream)
+        if path.name.endswith(".nii"):
+            # Vectors and remarks have extensions behind the header, which says where it ends.
+            return size == _voxels_at(stream) + voxel_bytes
+        header = 0
+        if path.name.endswith(".gz"):
+            try:
+                with gzip.open(stream, "rb") as content:
+                    header = _voxels_at(content)
+            except (EOFError, OSError):
+                return False
+        stream.seek(max(size - 4, 0))
         # A gzip stream ends with the length of what it holds.
         return int.from_bytes(stream.read(), "little") == (header + voxel_bytes) % 2**32
 
 
-def _probe_room(path: Path, size: int) -> None:
+def _voxels_at(nifti: IO[bytes] | gzip.GzipFile) -> int:
+    """Where the header of a NIfTI file says that voxels begin; 0 if it is cut itself."""
+    start = nifti.read(_NIFTI_VOXELS_AT + 4)[_NIFTI_VOXELS_AT:]
+    return int(struct.unpack("<f", start)[0]) if len(start) == 4 else 0
+
+
+def _metaimage_bytes(stream: IO[bytes]) -> int:
+    """Length that the text of a compressed MetaImage file promises; -1 if it is cut itself."""
+    packed = 0
+    for line in stream:
+        name, _, value = line.decode("ascii", "replace").partition("=")
+        if name.strip() == "CompressedDataSize":
+            packed = int(value)
+        if name.strip() == "ElementDataFile":
+            return stream.tell() + packed
+    return -1
+
+
+def probe_room(path: Path, size: int) -> None:
     """Write ``size`` bytes for the reason that ITK keeps to itself.
 
     Raises

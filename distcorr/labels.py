@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distcorr.errors import Code, DistcorrError
-from distcorr.images import from_sitk, read_image, suffix_of, to_sitk
+from distcorr.images import from_sitk, read_image, suffix_of, to_sitk, write_image
 from distcorr.space import Grid, Volume, transform_points
 
 MARK = "corrected by distcorr"
@@ -71,21 +71,15 @@ class LabelFile:
         ------
         DistcorrError
             ``output-unwritable``.
+        OSError
+            If the system has a reason, such as a full disk.
         """
-        import SimpleITK as sitk  # noqa: N813 - slow to import, and large
-
         image = to_sitk(layers[0])
         if len(layers) > 1:
             image = _joined(layers)
         for key, value in (self.header | self._changed(layers)).items():
             image.SetMetaData(key, value)
-        try:
-            sitk.WriteImage(image, str(path), useCompression=True)
-        except RuntimeError as failure:
-            reason = str(failure).strip().splitlines()[-1]
-            raise DistcorrError(
-                Code.OUTPUT_UNWRITABLE, "the output can't be written", f"{path}: {reason}"
-            ) from failure
+        write_image(image, path)
 
     def _changed(self, layers: Sequence[Volume]) -> dict[str, str]:
         changed = {_MARK_KEYS[suffix_of(self.path)]: MARK}

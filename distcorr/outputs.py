@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import shutil
 import uuid
@@ -121,9 +122,19 @@ def _replaceable(path: Path, suffix: str) -> bool:
 
 def unwritable(path: Path, error: OSError) -> DistcorrError:
     """Say why an output can't be written."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    number = _number_of(error)
+    full = number in (errno.ENOSPC, errno.EDQUOT)
     code = Code.DISK_FULL if full else Code.OUTPUT_UNWRITABLE
-    return DistcorrError(code, f"{path} can't be written", error.strerror or str(error))
+    reason = os.strerror(number) if number else (str(error).splitlines() or [""])[0]
+    return DistcorrError(code, f"{path} can't be written", reason)
+
+
+def _number_of(error: OSError) -> int | None:
+    """Of the system's reason; HDF5 and pydicom tell it in their text alone."""
+    if error.errno is not None:
+        return error.errno
+    found = re.search(r"errno = (\d+)|\[Errno (\d+)\]", str(error), re.IGNORECASE)
+    return int(found[1] or found[2]) if found else None
 
 
 def remove_temporaries(path: Path) -> None:

@@ -28,6 +28,7 @@ from distcorr.batch.records import (
     record_text,
 )
 from distcorr.errors import Code, DistcorrError, Finding, in_order_of_harm
+from distcorr.memory import Admit
 from distcorr.outputs import unwritable
 
 
@@ -93,11 +94,21 @@ class Outcome:
         return tuple(one for one in self.attachments if one.error_code)
 
 
-def correct(job: Job, recipe: Recipe, destination: Destination) -> Outcome:
+def correct(
+    job: Job, recipe: Recipe, destination: Destination, admit: Admit | None = None
+) -> Outcome:
     """Correct one scan and what was drawn on it, and write all of it, unless that has been done.
 
     Done is what an intact record says: made from the same content of input files
     and correction with the same options, and all outputs as they were written.
+
+    Parameters
+    ----------
+    job : Job
+    recipe : Recipe
+    destination : Destination
+    admit : callable, optional
+        Told the scan's size before its pixels are read; may refuse it by raising.
 
     Raises
     ------
@@ -119,7 +130,7 @@ def correct(job: Job, recipe: Recipe, destination: Destination) -> Outcome:
     drawn = [name for one in job.attachments for name in one.outputs]
     paths = [destination.directory / name for name in (*made, *drawn, record.name)]
     _refuse_existing(paths, stored, key, overwrite=destination.overwrite)
-    loaded = _load(job)
+    loaded = _load(job, admit)
     destination.writer.require_writable(loaded)
     corrected = apply_correction(loaded.scan, recipe.correction, recipe.options, recipe.like)
     findings = in_order_of_harm((*loaded.findings, *corrected.findings))
@@ -157,9 +168,9 @@ def _recorded(
     return text
 
 
-def _load(job: Job) -> LoadedScan:
+def _load(job: Job, admit: Admit | None) -> LoadedScan:
     try:
-        return load_scan(job.path, job.statement, job.part)
+        return load_scan(job.path, job.statement, job.part, admit)
     except OSError as error:
         raise DistcorrError(
             Code.UNREADABLE,

@@ -12,10 +12,11 @@ import numpy as np
 
 from distcorr.acquisition import Scan
 from distcorr.batch.sidecar import read_sidecar, sidecar_path
-from distcorr.dicom import Series, load_series
+from distcorr.dicom import Series, load_series, measure_series
 from distcorr.errors import Code, Finding, in_order_of_harm
 from distcorr.facts import AcquisitionFacts, Fact, VendorState
-from distcorr.images import SUFFIXES, corrected_by, read_volume, suffix_of
+from distcorr.images import SUFFIXES, corrected_by, measure_volume, read_volume, suffix_of
+from distcorr.memory import Admit, Extent
 from distcorr.space import PatientPosition, Volume
 
 KNOWN_ANYWAY = frozenset({Code.RESIDUAL_DISTORTION})
@@ -131,7 +132,9 @@ class _Read:
     where: str
 
 
-def load_scan(path: Path, statement: Statement, part: str | None = None) -> LoadedScan:
+def load_scan(
+    path: Path, statement: Statement, part: str | None = None, admit: Admit | None = None
+) -> LoadedScan:
     """Load a DICOM series or an NRRD or NIfTI volume.
 
     Parameters
@@ -144,6 +147,8 @@ def load_scan(path: Path, statement: Statement, part: str | None = None) -> Load
         What is stated about the scan; it goes before what is read.
     part : str, optional
         Which of several volumes of a DICOM series.
+    admit : callable, optional
+        Told the volume's size before any pixel is read; may refuse it by raising.
 
     Returns
     -------
@@ -158,10 +163,10 @@ def load_scan(path: Path, statement: Statement, part: str | None = None) -> Load
     """
     path = Path(path)
     series: Series | None = None
-    if path.name.lower().endswith(SUFFIXES) and not path.is_dir():
-        read = _read_image(path)
+    if is_image(path):
+        read = _read_image(path, admit)
     else:
-        volume, series = load_series(path, part)
+        volume, series = load_series(path, part, admit)
         read = _Read(volume, series.facts, tuple(series.findings), "header")
     facts = statement.applied_to(read.facts)
     pointless = statement.answers | KNOWN_ANYWAY
@@ -173,8 +178,24 @@ def load_scan(path: Path, statement: Statement, part: str | None = None) -> Load
     return LoadedScan(Scan(read.volume, facts), content_sha256(read.volume), ordered, series)
 
 
-def _read_image(path: Path) -> _Read:
-    volume = read_volume(path)
+def is_image(path: Path) -> bool:
+    """Whether a path names an NRRD or NIfTI volume; else it is DICOM."""
+    return path.name.lower().endswith(SUFFIXES) and not path.is_dir()
+
+
+def measure_scan(path: Path, part: str | None = None) -> Extent:
+    """Tell from headers how large the volume is that :func:`load_scan` would load.
+
+    Raises
+    ------
+    DistcorrError
+        As the readers do, but for what concerns pixels.
+    """
+    return measure_volume(path) if is_image(path) else measure_series(path, part)
+
+
+def _read_image(path: Path, admit: Admit | None) -> _Read:
+    volume = read_volume(path, admit)
     mark = _mark_of(path)
     # The record of a corrected volume has the name of a sidecar.
     sidecar = None if mark.known else read_sidecar(path)

@@ -17,6 +17,7 @@ import numba
 from threadpoolctl import ThreadpoolController
 
 from distcorr.apply import ApplyOptions
+from distcorr.batch.budget import Budget
 from distcorr.batch.correct import Destination, Outcome, correct
 from distcorr.batch.jobs import Job
 from distcorr.batch.recipe import Recipe
@@ -112,6 +113,8 @@ class Work:
     like : Grid or None
         Grid of the results.
     destination : Destination
+    budget : Budget, optional
+        Memory that each scan may take; unlimited by default.
     """
 
     correction: Path
@@ -119,6 +122,7 @@ class Work:
     options: ApplyOptions
     like: Grid | None
     destination: Destination
+    budget: Budget | None = None
 
     def __call__(self, job: Job) -> Success | Failure:
         """Correct one scan; whatever goes wrong is an answer."""
@@ -127,7 +131,8 @@ class Work:
         with _ONE_JOB:
             start = time.perf_counter()
             try:
-                outcome = correct(job, self._recipe(), self.destination)
+                admit = None if self.budget is None else self.budget.admit(job)
+                outcome = correct(job, self._recipe(), self.destination, admit)
             except DistcorrError as refusal:
                 return Failure(refusal, time.perf_counter() - start)
             except Exception as failure:

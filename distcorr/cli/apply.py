@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from math import isfinite
@@ -11,6 +12,7 @@ from typing import Annotated
 import typer
 
 from distcorr.apply import ApplyOptions, Interpolation
+from distcorr.batch.budget import Budget, Correcting, budget_of
 from distcorr.batch.correct import Destination, Outcome
 from distcorr.batch.folder import claimed
 from distcorr.batch.follow import FollowOptions
@@ -24,6 +26,7 @@ from distcorr.batch.workers import Failure, Success, Work, cores
 from distcorr.cli.batch_page import add_batch_page
 from distcorr.cli.debug import debugging
 from distcorr.cli.follow import OfOption, SpaceOption, follow_scan, require_fitting_options
+from distcorr.cli.memory import MaxMemoryOption
 from distcorr.cli.progress import file_progress
 from distcorr.cli.statements import (
     ForceOption,
@@ -37,6 +40,8 @@ from distcorr.cli.statements import (
 )
 from distcorr.correction import Correction
 from distcorr.errors import Code
+from distcorr.memory import Allowance, shown
+from distcorr.space import Grid
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells report it."""
@@ -86,6 +91,7 @@ def apply(
     position: PositionOption = None,
     isocentre: IsocentreOption = None,
     part: PartOption = None,
+    max_memory: MaxMemoryOption = None,
     overwrite: OverwriteOption = False,
     report: Annotated[
         bool,
@@ -119,13 +125,20 @@ def apply(
     refuse_outputs_in_inputs(planned, out)
     with claimed(out) as claim:
         destination = Destination(claim, image_format, overwrite)
-        work = Work(correction.absolute(), identifier, options, grid, destination)
+        kind = Correcting(interpolation, image_format, _voxels(grid))
+        if scheduler is None:
+            wanted = max(1, min(jobs or cores(), len(planned)))
+            budget = budget_of(planned, kind, Allowance.of(max_memory), wanted)
+            _tell_fewer(budget, wanted)
+        else:
+            budget = Budget.of_workers(kind, max_memory)
+        work = Work(correction.absolute(), identifier, options, grid, destination, budget)
         table = Table(claim.directory, planned, overwrite=overwrite)
         interrupted = False
         with file_progress("correcting", quiet=quiet) as progress:
             ear = _Ear(progress, len(planned))
             if scheduler is None:
-                pool = local_pool(work, jobs or cores(), len(planned))
+                pool = local_pool(work, budget.at_once, len(planned))
             else:
                 pool = cluster_pool(work, scheduler)
             try:
@@ -137,6 +150,20 @@ def apply(
         if report and not interrupted:
             add_batch_page(out, overwrite=overwrite, quiet=quiet)
     _end(table.rows, ear.lost, interrupted=interrupted)
+
+
+def _tell_fewer(budget: Budget, wanted: int) -> None:
+    """Say why fewer scans are corrected at once than asked for."""
+    if budget.at_once < wanted:
+        typer.echo(
+            f"memory: {budget.at_once} of {wanted} scans at once, {wanted} would take about "
+            f"{shown(budget.needed(wanted))}; {budget.allowed}",
+            err=True,
+        )
+
+
+def _voxels(grid: Grid | None) -> int | None:
+    return None if grid is None else math.prod(grid.size)
 
 
 class _Ear:

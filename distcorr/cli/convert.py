@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from distcorr.batch.footprint import converting
 from distcorr.batch.sidecar import sidecar_path, write_sidecar
+from distcorr.cli.memory import MaxMemoryOption
 from distcorr.dicom import load_series
 from distcorr.images import write_volume
-from distcorr.outputs import refuse_existing
+from distcorr.memory import Allowance, Extent
+from distcorr.outputs import refuse_existing, whole_output
 
 
 def convert(
@@ -20,18 +23,25 @@ def convert(
         str | None,
         typer.Option("--part", help="Which volume of a series that holds several: name or number."),
     ] = None,
+    max_memory: MaxMemoryOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
     """Convert a DICOM series to a volume with exact geometry, and its facts to OUT.json."""
     sidecar = sidecar_path(out)
     for path in (out, sidecar):
         refuse_existing(path, overwrite=overwrite)
-    loaded = load_series(series, part)
+    allowance = Allowance.of(max_memory)
+
+    def admit(scan: Extent) -> None:
+        allowance.require(converting(scan), "converting the series", str(scan))
+
+    loaded = load_series(series, part, admit)
     found = loaded.series
     mark = found.facts.corrected_by.value
-    # The volume comes last: where it is, its facts are too.
-    write_sidecar(sidecar, loaded.volume.grid, found.facts, found.findings, overwrite=overwrite)
-    write_volume(loaded.volume, out, overwrite=overwrite, correction=mark)
+    # The facts come when the volume is complete, its name last: where it is, they are too.
+    with whole_output(out, overwrite=overwrite) as temporary:
+        write_volume(loaded.volume, temporary, correction=mark)
+        write_sidecar(sidecar, loaded.volume.grid, found.facts, found.findings, overwrite=overwrite)
     for finding in found.findings:
         typer.echo(f"{finding.severity.name.lower()}{finding}", err=True)
     typer.echo(f"{out}: {loaded.volume.grid!r}\n{sidecar}")

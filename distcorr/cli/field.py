@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,8 @@ import typer
 from distcorr import __version__
 from distcorr.apply import require_applicable
 from distcorr.batch import load_scan
+from distcorr.batch.footprint import Export
+from distcorr.cli.memory import MaxMemoryOption
 from distcorr.cli.statements import (
     ForceOption,
     IsocentreOption,
@@ -27,6 +30,7 @@ from distcorr.dicom.header import Frame
 from distcorr.dicom.registration import DeformableRegistration, ScanRole, write_registration
 from distcorr.errors import Code, DistcorrError, Finding
 from distcorr.images import SUFFIXES
+from distcorr.memory import Allowance, Extent
 from distcorr.outputs import refuse_existing
 from distcorr.space import Grid
 from distcorr.transforms import (
@@ -68,6 +72,7 @@ def field(
     position: PositionOption = None,
     isocentre: IsocentreOption = None,
     part: PartOption = None,
+    max_memory: MaxMemoryOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Export the correction as a transform for one series, from true to shown."""
@@ -78,7 +83,16 @@ def field(
         TransformFormat.of(out, convention)
     refuse_existing(out, overwrite=overwrite)
     learned = Correction.load(correction)
-    loaded = load_scan(series, statement_of(state, position, isocentre, force), part)
+    allowance, export = (
+        Allowance.of(max_memory),
+        Export(out.name, inverse, convention is not NiftiConvention.ITK),
+    )
+
+    def admit(scan: Extent) -> None:
+        allowance.require(export.bytes_with(scan), "exporting the transform", str(scan))
+
+    statement = statement_of(state, position, isocentre, force)
+    loaded = load_scan(series, statement, part, admit)
     doubts = require_applicable(loaded.scan, learned, force)
     direction = Direction.SHOWN_TO_TRUE if inverse else Direction.TRUE_TO_SHOWN
     scan_map = ScanMap(learned, loaded.scan.acquisition, direction)
@@ -86,6 +100,9 @@ def field(
     inexact: tuple[Finding, ...] = ()
     if as_dicom:
         grid = axial_grid(grid)
+        voxels = math.prod(grid.size)
+        needed = export.bytes(voxels, loaded.scan.volume.array.nbytes)
+        allowance.require(needed, "exporting the transform", f"{voxels} voxels along LPS")
         registration = _registration(scan_map, grid, load_series(series, part).series.frames)
         write_registration(out, registration, overwrite=overwrite)
     else:

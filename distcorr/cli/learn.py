@@ -10,6 +10,8 @@ import typer
 
 from distcorr.batch import Cohort, read_cohort
 from distcorr.batch.learning import Material, learn_from, load_material, pack
+from distcorr.batch.learning_room import require_room
+from distcorr.cli.memory import MaxMemoryOption
 from distcorr.cli.progress import share_progress
 from distcorr.cli.report import see_references
 from distcorr.cli.statements import OverwriteOption, tell
@@ -19,6 +21,7 @@ from distcorr.errors import Code, DistcorrError, in_order_of_harm
 from distcorr.learn import FitResult, FitSettings
 from distcorr.learn.validate import separation_of_fit
 from distcorr.learn.validate import validate as validate_fit
+from distcorr.memory import Allowance
 from distcorr.outputs import refuse_existing
 
 DEFAULTS = FitSettings()
@@ -48,6 +51,7 @@ def learn(
         ),
     ] = DEFAULTS.sd_limit_mm,
     validate: ValidateOption = False,
+    max_memory: MaxMemoryOption = None,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -56,7 +60,7 @@ def learn(
     for path in (out, page):
         refuse_existing(path, overwrite=overwrite)
     settings = FitSettings(max_degree=degree, sd_limit_mm=sd_limit)
-    material = load_and_tell(read_cohort(cohort))
+    material = load_and_tell(read_cohort(cohort), settings, Allowance.of(max_memory))
     if validate:
         require_references(material, cohort)
     target = Target(out, page, overwrite)
@@ -67,8 +71,9 @@ def learn(
         typer.echo(f"{out}\n{page}")
 
 
-def load_and_tell(cohort: Cohort) -> Material:
+def load_and_tell(cohort: Cohort, settings: FitSettings, allowance: Allowance) -> Material:
     """Load what a manifest names to learn from and print what was found on the way."""
+    require_room(cohort, allowance, settings.max_degree)
     material = load_material(cohort)
     for name, findings in material.findings:
         tell(in_order_of_harm(findings), name)
@@ -122,7 +127,12 @@ def learn_and_write(
     correction = replace(correction, figures=figures)
     correction.save(target.out, overwrite=target.overwrite)
     seen, shapes = see_references(material.references, correction)
-    write_report(correction, target.page, seen, shapes, overwrite=target.overwrite)
+    try:
+        write_report(correction, target.page, seen, shapes, overwrite=target.overwrite)
+    except DistcorrError as failure:
+        found = failure.finding
+        remedy = f"{target.out} is complete; write its page with distcorr report"
+        raise DistcorrError(found.code, found.what, found.evidence, remedy) from failure
     return correction
 
 

@@ -17,11 +17,13 @@ from distcorr.cli.learn import (
     load_and_tell,
     require_references,
 )
+from distcorr.cli.memory import MaxMemoryOption
 from distcorr.cli.progress import share_progress
 from distcorr.cli.statements import OverwriteOption
 from distcorr.cli.validation import data_of, sentences_of, tables_of
 from distcorr.learn import FitSettings
 from distcorr.learn.validate import validate as run
+from distcorr.memory import Allowance
 from distcorr.outputs import refuse_existing, whole_output
 
 
@@ -31,6 +33,7 @@ def validate(
         Path | None, typer.Option("-o", "--out", help="Folder for validation.json.")
     ] = None,
     degree: DegreeOption = DEFAULTS.max_degree,
+    max_memory: MaxMemoryOption = None,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -42,10 +45,10 @@ def validate(
     target = None if out is None else out / "validation.json"
     if target is not None:
         refuse_existing(target, overwrite=overwrite)
-    material = load_and_tell(read_cohort(cohort))
+    settings = FitSettings(max_degree=degree)
+    material = load_and_tell(read_cohort(cohort), settings, Allowance.of(max_memory))
     require_references(material, cohort)
     with share_progress("validating", quiet=quiet) as progress:
-        settings = FitSettings(max_degree=degree)
         validation = run(material.pairs, settings, progress, material.point_pairs)
     if target is not None:
         data = {"scanner": str(material.scanner), **data_of(validation)}

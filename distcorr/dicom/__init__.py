@@ -2,9 +2,17 @@
 
 from distcorr.dicom.derivation import Derivation
 from distcorr.dicom.derived import write_derived_series
+from distcorr.dicom.extent import probe
 from distcorr.dicom.header import Frame, Layout
 from distcorr.dicom.scan import Skip
-from distcorr.dicom.series import LoadedSeries, SearchResult, Series, find_series, load_series
+from distcorr.dicom.series import (
+    LoadedSeries,
+    SearchResult,
+    Series,
+    find_series,
+    load_series,
+    measure_series,
+)
 from distcorr.dicom.stack import Regularity
 
 __all__ = [
@@ -18,5 +26,7 @@ __all__ = [
     "Skip",
     "find_series",
     "load_series",
+    "measure_series",
+    "probe",
     "write_derived_series",
 ]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from distcorr.dicom.acquisition_facts import read_facts_of_stack
 from distcorr.dicom.effect import residual_finding
+from distcorr.dicom.extent import extent_of
 from distcorr.dicom.header import FileHeader, Frame, Layout
 from distcorr.dicom.pixels import load_stack
 from distcorr.dicom.scan import Progress, Skip, scan
@@ -17,6 +18,7 @@ from distcorr.dicom.split import Part, split
 from distcorr.dicom.stack import Regularity, Stack, build_stack
 from distcorr.errors import Code, DistcorrError, Finding, in_order_of_harm
 from distcorr.facts import AcquisitionFacts, Plane, nearest_plane
+from distcorr.memory import Admit, Extent
 from distcorr.space import Grid, Volume
 
 MAGNETIC = ("MR", "")
@@ -134,7 +136,9 @@ def find_series(paths: Iterable[Path], progress: Progress | None = None) -> Sear
     return SearchResult(_group(found.headers), found.skipped, found.findings)
 
 
-def load_series(paths: Path | Iterable[Path], part: str | None = None) -> LoadedSeries:
+def load_series(
+    paths: Path | Iterable[Path], part: str | None = None, admit: Admit | None = None
+) -> LoadedSeries:
     """Load the one volume that some paths hold.
 
     Parameters
@@ -144,6 +148,8 @@ def load_series(paths: Path | Iterable[Path], part: str | None = None) -> Loaded
     part : str, optional
         Which volume, if there are several: its name or its number, from 1, in
         the list that the refusal gives.
+    admit : callable, optional
+        Told the volume's size before any pixel is read; may refuse it by raising.
 
     Returns
     -------
@@ -156,6 +162,33 @@ def load_series(paths: Path | Iterable[Path], part: str | None = None) -> Loaded
     DistcorrError
         If there is no volume, or several and none is named, or a file is damaged.
     """
+    series, stack = _one_volume(paths, part)
+    if admit is not None:
+        admit(extent_of(stack))
+    return LoadedSeries(load_stack(stack), series)
+
+
+def measure_series(path: Path, part: str | None = None) -> Extent:
+    """Tell how large the volume is that :func:`load_series` would load, from headers.
+
+    Parameters
+    ----------
+    path : Path
+    part : str, optional
+
+    Returns
+    -------
+    Extent
+
+    Raises
+    ------
+    DistcorrError
+        As :func:`load_series` does, but for what concerns pixels.
+    """
+    return extent_of(_one_volume(path, part)[1])
+
+
+def _one_volume(paths: Path | Iterable[Path], part: str | None) -> tuple[Series, Stack]:
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     found = scan([Path(path) for path in given])
     if found.problems:
@@ -171,7 +204,7 @@ def load_series(paths: Path | Iterable[Path], part: str | None = None) -> Loaded
     if series.refusal is not None:
         raise series.refusal
     assert series.stack is not None  # either a stack or a refusal
-    return LoadedSeries(load_stack(series.stack), series)
+    return series, series.stack
 
 
 def _choose(series: Sequence[Series], part: str | None, shown: str) -> Series:

@@ -32,6 +32,7 @@ from distcorr.meshes.mesh import (
     invalid,
     require_points,
 )
+from distcorr.meshes.ply_size import is_whole_ply
 from distcorr.space import FileAxes
 
 Array = NDArray[np.float64]
@@ -144,6 +145,10 @@ class VtkMesh(Mesh):
             raise DistcorrError(
                 Code.OUTPUT_UNWRITABLE, "the mesh can't be written", f"{path}: {_last(told())}"
             )
+        corners = data.GetPolys().GetNumberOfConnectivityIds()
+        if self._kind is VtkFormat.PLY and not is_whole_ply(path, corners):
+            what = "the output was cut short while it was written"
+            raise DistcorrError(Code.OUTPUT_UNWRITABLE, what, str(path))
 
     def _require_whole_stl(self) -> None:
         """Refuse a binary STL cut short, which some versions of VTK read as far as it goes."""

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distcorr.errors import Code, DistcorrError
+from distcorr.images import cut_short, probe_room, write_image
 from distcorr.space import Grid
 from distcorr.transforms.displacement import solved_displacements
 from distcorr.transforms.hdf5_times import erase_times
@@ -34,10 +35,7 @@ def write_field_image(path: Path, scan_map: ScanMap, grid: Grid) -> None:
     DistcorrError
         ``folding`` or ``output-unwritable``.
     """
-    import SimpleITK as sitk  # noqa: N813 - slow to import, and large
-
-    image = _vector_image(solved_displacements(scan_map, grid, np.float32), grid)
-    _reporting_failure(lambda: sitk.WriteImage(image, str(path), useCompression=True), path)
+    write_image(_vector_image(solved_displacements(scan_map, grid, np.float32), grid), path)
 
 
 def write_field_transform(path: Path, scan_map: ScanMap, grid: Grid) -> None:
@@ -57,10 +55,23 @@ def write_field_transform(path: Path, scan_map: ScanMap, grid: Grid) -> None:
 
 
 def write_sitk_transform(path: Path, transform: sitk.Transform) -> None:
-    """Write any transform of SimpleITK; ``output-unwritable`` if that fails."""
+    """Write any transform of SimpleITK as text; ``output-unwritable`` if that fails."""
     import SimpleITK as sitk  # noqa: N813 - slow to import, and large
 
     _reporting_failure(lambda: sitk.WriteTransform(transform, str(path)), path)
+    # ITK reports no error for a text cut short.
+    *_, last = path.read_bytes().split(b"\n#")[-1].splitlines(keepends=True) or [b""]
+    if not (last.startswith(_LAST_LINE) and last.endswith(b"\n")):
+        probe_room(path, _digits(transform))
+        raise cut_short(path)
+
+
+_LAST_LINE = b"FixedParameters: "
+
+
+def _digits(transform: sitk.Transform) -> int:
+    """Bytes that the text of a transform takes at most, 25 for each number."""
+    return 25 * (len(transform.GetParameters()) + len(transform.GetFixedParameters()))
 
 
 def _reporting_failure(write: Callable[[], object], path: Path) -> None:

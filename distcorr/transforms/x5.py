@@ -22,12 +22,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distcorr.space import Grid, transform_points
 from distcorr.transforms.displacement import solved_displacements
-from distcorr.transforms.scan_map import ScanMap
+from distcorr.transforms.scan_map import Direction, ScanMap
+
+if TYPE_CHECKING:
+    import h5py
 
 RIM_VOXELS = 6
 """Voxels added on every side: 0.2 voxels x 0.268^6 is below a ten-thousandth voxel."""
@@ -45,24 +50,31 @@ def write_x5(path: Path, scan_map: ScanMap, scan_grid: Grid) -> None:
     grid = _widened(scan_grid)
     import h5py  # slow to import, and large
 
-    with h5py.File(path, "w") as file:
-        file.attrs["Format"] = "X5"
-        file.attrs["Version"] = np.uint16(_VERSION)
-        node = file.create_group("TransformGroup").create_group("0")
-        node.attrs["Type"] = "nonlinear"
-        node.attrs["SubType"] = "densefield"
-        node.attrs["Representation"] = "displacements"
-        node.attrs["ArrayLength"] = 1
-        node.attrs["Metadata"] = json.dumps(
-            {"WrittenBy": "distcorr", "Direction": scan_map.direction.value}
-        )
-        node.create_dataset("Transform", data=vectors.transpose(2, 1, 0, 3))
-        node.create_dataset("DimensionKinds", data=np.array([b"space"] * 3 + [b"vector"]))
-        domain = node.create_group("Domain")
-        domain.attrs["Coordinates"] = "cartesian"
-        domain.create_dataset("Grid", data=np.uint8(1))
-        domain.create_dataset("Size", data=np.array(grid.size))
-        domain.create_dataset("Mapping", data=np.diag([*_RAS_OVER_LPS, 1.0]) @ grid.T_lps_index)
+    try:
+        with h5py.File(path, "w") as file:
+            _fill(file, vectors, grid, scan_map.direction)
+    except RuntimeError as failure:  # h5py's, where closing the file fails once more
+        raise OSError(str(failure)) from failure
+
+
+def _fill(
+    file: h5py.File, vectors: NDArray[np.floating[Any]], grid: Grid, direction: Direction
+) -> None:
+    file.attrs["Format"] = "X5"
+    file.attrs["Version"] = np.uint16(_VERSION)
+    node = file.create_group("TransformGroup").create_group("0")
+    node.attrs["Type"] = "nonlinear"
+    node.attrs["SubType"] = "densefield"
+    node.attrs["Representation"] = "displacements"
+    node.attrs["ArrayLength"] = 1
+    node.attrs["Metadata"] = json.dumps({"WrittenBy": "distcorr", "Direction": direction.value})
+    node.create_dataset("Transform", data=vectors.transpose(2, 1, 0, 3))
+    node.create_dataset("DimensionKinds", data=np.array([b"space"] * 3 + [b"vector"]))
+    domain = node.create_group("Domain")
+    domain.attrs["Coordinates"] = "cartesian"
+    domain.create_dataset("Grid", data=np.uint8(1))
+    domain.create_dataset("Size", data=np.array(grid.size))
+    domain.create_dataset("Mapping", data=np.diag([*_RAS_OVER_LPS, 1.0]) @ grid.T_lps_index)
 
 
 def _widened(grid: Grid) -> Grid:

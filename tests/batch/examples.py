@@ -35,6 +35,7 @@ def write_dicom(
     state: VendorState = VendorState.ND,
     scanner: Scanner = SCANNER,
     frame: str = "frame",
+    content: Volume | None = None,
 ) -> Path:
     header = MRSeriesHeader(
         patient_id="p",
@@ -50,5 +51,6 @@ def write_dicom(
         dimension=AcquisitionDimension.D3,
         frame_of_reference_uid_seed=frame,
     )
-    write_classic_series(volume(direction, seed), header, folder, shuffle_seed=seed)
+    content = content or volume(direction, seed)
+    write_classic_series(content, header, folder, shuffle_seed=seed)
     return folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -139,3 +140,16 @@ def test_swapped_scans_are_refused(cohort: Path, tmp_path: Path) -> None:
     done = run("learn", swapped, "-o", tmp_path / "x.dcorr", "--quiet")
     assert done.returncode == 1
     one_line(done.stderr, "axial-coronal-swapped")
+
+
+def test_too_little_memory_is_told_before_pixels_are_read(cohort: Path, tmp_path: Path) -> None:
+    out = tmp_path / "never.dcorr"
+    with mock.patch("distcorr.dicom.series.load_stack", side_effect=AssertionError):
+        for command in ("learn", "validate"):
+            done = run(command, cohort, "-o", out, "--max-memory", "300MB")
+            assert done.returncode == 1
+            told = "error[memory-limit]: learning would take more memory than is allowed; about "
+            assert done.stderr.startswith(told)
+            assert "4 scans, the largest of " in done.stderr
+            assert "300 MB allowed (--max-memory)" in done.stderr
+    assert not out.exists()
