@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from distcorr.learn.shifts import blocks_of, is_full
 from distcorr.learn.similarity import Comparison
+
+Array = NDArray[np.float64]
 
 MAD_TO_SD = 1.4826
 """Ratio of standard deviation to median absolute deviation of a normal variable."""
+
+_TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -43,3 +49,48 @@ def agreement(found: Comparison) -> Agreement:
     residual = float(min(1.0, MAD_TO_SD * np.median(ratio)))
     rms = float(np.sqrt(np.mean(found.correlation[strong] ** 2)))
     return Agreement(int(used.sum()), residual, rms)
+
+
+@dataclass(frozen=True, eq=False)
+class BlockMatch:
+    """How well a pair matches, block by block.
+
+    Attributes
+    ----------
+    block : ndarray of int, shape (b, 3)
+        Place of each block, as in :class:`distcorr.learn.shifts.Shifts`.
+    position : ndarray, shape (b, 3)
+        Centre of the block's tissue, scanner frame at the time of the axial scan, mm.
+    unexplained : ndarray, shape (b,)
+        Share of the coronal image's local variance that the axial one does not explain.
+    """
+
+    block: NDArray[np.intp]
+    position: Array
+    unexplained: Array
+
+
+def match_of_blocks(found: Comparison, points: Array, step_mm: float) -> BlockMatch:
+    """Measure the match of each block that holds enough tissue.
+
+    Parameters
+    ----------
+    found : Comparison
+    points : ndarray, shape (m, 3)
+        Sample points, scanner frame, mm.
+    step_mm : float
+        Their distance.
+    """
+    used = np.flatnonzero(found.weight)
+    cell, member, count = blocks_of(points[used])
+    # Weighted by their variance, points without structure do not count.
+    power = found.contrast[used].astype(np.float64) ** 2
+    left = power * (1 - found.correlation[used].astype(np.float64) ** 2)
+    size = len(count)
+    unexplained = np.bincount(member, left, size) / np.maximum(
+        np.bincount(member, power, size), _TINY
+    )
+    sums = [np.bincount(member, points[used, axis], size) for axis in range(3)]
+    position = np.stack(sums, axis=1) / count[:, None]
+    full = is_full(count, step_mm)
+    return BlockMatch(cell[full], position[full], unexplained[full])
