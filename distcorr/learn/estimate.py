@@ -42,25 +42,6 @@ _ALIGN_STEPS = 4
 
 
 @dataclass(frozen=True, eq=False)
-class ReferenceOutcome:
-    """How one reference fits.
-
-    Attributes
-    ----------
-    id : str
-    motion : Motion
-        As estimated jointly with the field.
-    before, after : PairOutcome
-        With the best motion alone, and with the field.
-    """
-
-    id: str
-    motion: Motion
-    before: PairOutcome
-    after: PairOutcome
-
-
-@dataclass(frozen=True, eq=False)
 class FitResult:
     """What was learned from a set of references.
 
@@ -279,61 +260,3 @@ def _information(state: State, levels: Sequence[PairLevel]) -> tuple[float, floa
     prior = (before.sd_of_field(points) ** 2).sum(axis=0)
     x, y, z = (float(v) for v in np.clip(1 - posterior / prior, 0, 1))
     return x, y, z
-
-
-@dataclass(frozen=True, eq=False)
-class PairOutcome:
-    """A pair compared through a fixed field after its own best motion.
-
-    Attributes
-    ----------
-    motion : Motion
-    agreement : Agreement
-    shifts : Shifts
-        What is left, in millimetres.
-    """
-
-    motion: Motion
-    agreement: Agreement
-    shifts: Shifts
-
-
-def compare_with(level: PairLevel, field: LatticeField, start: Motion) -> PairOutcome:
-    """Align a pair rigidly through a fixed field and compare it.
-
-    Parameters
-    ----------
-    level : PairLevel
-    field : LatticeField
-    start : Motion
-        From which the alignment starts.
-    """
-    motion, _ = align(level, field, start, _ALIGN_STEPS, 1.0)
-    return compare_at(level, field, motion)
-
-
-def compare_at(level: PairLevel, field: LatticeField, motion: Motion) -> PairOutcome:
-    """Compare a pair through a fixed field and motion."""
-    seen = look(level, field, motion)
-    window = float(2 * level.half_width + 1)
-    return PairOutcome(
-        motion, agreement(seen), local_shifts(seen, level.points, level.step_mm, window)
-    )
-
-
-def comparison_level(reference: Reference, body: Body) -> PairLevel:
-    """Prepare a pair for figures, as the middle stage of a fit sees it.
-
-    Its samples are dense enough for means over the body, at a tenth of the cost
-    of the finest.
-    """
-    stage = schedule(voxel_mm(reference))[1]
-    return build_level(reference, body, stage.sigma_mm, stage.step_mm, stage.window_mm)
-
-
-def _outcome(
-    level: PairLevel, motion: Motion, field: LatticeField, nothing: LatticeField
-) -> ReferenceOutcome:
-    before = compare_with(level, nothing, motion)
-    after = compare_at(level, field, motion)
-    return ReferenceOutcome(level.reference.id, motion, before, after)
