@@ -110,7 +110,12 @@ def learn_from(
     return learn(material.pairs, settings, progress, material.point_pairs)
 
 
-def pack(result: FitResult, material: Material, settings: FitSettings) -> Correction:
+def pack(
+    result: FitResult,
+    material: Material,
+    settings: FitSettings,
+    force_reason: str | None = None,
+) -> Correction:
     """Turn the result of a fit into a correction that says where it comes from.
 
     Parameters
@@ -119,8 +124,16 @@ def pack(result: FitResult, material: Material, settings: FitSettings) -> Correc
     material : Material
         What it was learned from.
     settings : FitSettings
+    force_reason : str, optional
+        Why a field that is in doubt is to be stored.
+
+    Raises
+    ------
+    DistcorrError
+        The first of the fit's doubts, unless a reason is given.
     """
-    return result.correction(material.scanner, _provenance(material.inputs, settings))
+    reason = force_reason if result.doubts else None
+    return result.correction(material.scanner, _provenance(material.inputs, settings, reason))
 
 
 def scanner_of(references: Sequence[LoadedReference], stated: Scanner | None = None) -> Scanner:
@@ -159,7 +172,9 @@ def scanner_of(references: Sequence[LoadedReference], stated: Scanner | None = N
     )
 
 
-def _provenance(inputs: Sequence[ProvenanceInput], settings: FitSettings) -> Provenance:
+def _provenance(
+    inputs: Sequence[ProvenanceInput], settings: FitSettings, force_reason: str | None
+) -> Provenance:
     software = {"python": platform.python_version()}
     software |= {name: version(name) for name in LIBRARIES}
     return Provenance(
@@ -168,4 +183,5 @@ def _provenance(inputs: Sequence[ProvenanceInput], settings: FitSettings) -> Pro
         software=software,
         settings=settings.model_dump(),
         inputs=tuple(inputs),
+        force_reason=force_reason,
     )

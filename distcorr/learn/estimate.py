@@ -13,25 +13,25 @@ from distcorr.correction import Correction, Provenance
 from distcorr.errors import Finding
 from distcorr.facts import Scanner
 from distcorr.field import HarmonicBasis, Lattice, LatticeField
-from distcorr.learn.align import align
 from distcorr.learn.body import Body, find_body, intensity_range
+from distcorr.learn.contradiction import find_contradiction, finding_of, sights_of
+from distcorr.learn.doubts import doubts_of, doubts_of_others
 from distcorr.learn.equations import sum_of_points
-from distcorr.learn.fit import Progress, fit_harmonics, lattice_of, schedule, voxel_mm
-from distcorr.learn.guards import require_agreement, require_convergence
-from distcorr.learn.pair import PairLevel, Reference, build_level, subjects_of
+from distcorr.learn.fit import Progress, fit_harmonics, lattice_of
+from distcorr.learn.guards import refuse_doubtful, require_agreement, require_convergence
+from distcorr.learn.outcomes import ReferenceOutcome, comparison_level, outcome_of
+from distcorr.learn.pair import PairLevel, Reference, subjects_of
 from distcorr.learn.point_figures import contradictions, describe_points, gain_of_points
 from distcorr.learn.point_pairs import PointPairs
 from distcorr.learn.prior import HarmonicPrior
 from distcorr.learn.remainder import Remainder, fit_remainder
-from distcorr.learn.residual import Agreement, agreement
 from distcorr.learn.revealed import Gain, gain_of, refuse_if_nothing
 from distcorr.learn.rigid import Motion
 from distcorr.learn.settings import FitSettings
-from distcorr.learn.shifts import Shifts, local_shifts
 from distcorr.learn.state import State
 from distcorr.learn.support import Supported, fade
 from distcorr.learn.uncertainty import SHARED_ERROR, with_shared_errors
-from distcorr.learn.view import look
+from distcorr.learn.voices import Hearing
 
 Array = NDArray[np.float64]
 
@@ -66,7 +66,9 @@ class FitResult:
         One line for each step of the fit.
     settings : FitSettings
     findings : tuple of Finding
-        Which pairs of points contradict the others.
+        Which references or pairs of points contradict the others.
+    doubts : tuple of Finding
+        What forbids to store the field without a reason.
     """
 
     state: State
@@ -80,6 +82,7 @@ class FitResult:
     history: tuple[str, ...]
     settings: FitSettings
     findings: tuple[Finding, ...] = ()
+    doubts: tuple[Finding, ...] = ()
 
     @property
     def no_field(self) -> LatticeField:
@@ -96,9 +99,23 @@ class FitResult:
         return _sd_at(np.asarray(points_scanner, dtype=np.float64), self.state, self.remainder)
 
     def correction(self, scanner: Scanner, provenance: Provenance) -> Correction:
-        """Pack the result for storage."""
+        """Pack the result for storage.
+
+        Parameters
+        ----------
+        scanner : Scanner
+        provenance : Provenance
+            With the reason for storing a field that is in doubt.
+
+        Raises
+        ------
+        DistcorrError
+            The first of the doubts, unless a reason is given.
+        """
         from distcorr.learn.figures import figures_of  # it describes results
 
+        notes = refuse_doubtful(self.doubts, provenance.force_reason)
+        figures = figures_of(self)
         return Correction(
             lattice=self.supported.lattice,
             standard_deviation=self.sd.astype(np.float32),
@@ -106,7 +123,7 @@ class FitResult:
             harmonics=self.state.harmonics,
             scanner=scanner,
             provenance=provenance,
-            figures=figures_of(self),
+            figures=figures.model_copy(update={"notes": (*notes, *figures.notes)}),
         )
 
     def __repr__(self) -> str:
@@ -184,17 +201,21 @@ def _learn(
     refuse_if_nothing(references, gain)
     seen = [a for a in range(3) if gain.revealed[a]]
     supported = fade(layout.lattice, whole, sd[seen].max(axis=0), settings.sd_limit_mm)
-    outcomes = tuple(
-        _outcome(
-            comparison_level(reference, body),
-            state.motions[subject],
-            LatticeField(supported.lattice),
-            _nothing(layout.lattice),
-        )
-        for reference, body, subject in zip(references, bodies, subjects, strict=True)
-    )
-    for outcome in outcomes:
+    stored, nothing = LatticeField(supported.lattice), _nothing(layout.lattice)
+    outcomes: list[ReferenceOutcome] = []
+    doubts: tuple[Finding, ...] = ()
+    for reference, body, subject in zip(references, bodies, subjects, strict=True):
+        level = comparison_level(reference, body)
+        outcome = outcome_of(level, state.motions[subject], stored, nothing)
         require_agreement(outcome.id, outcome.after.agreement)
+        doubts += doubts_of(level, outcome, stored)
+        outcomes.append(outcome)
+    found = contradictions(points, fit.views)
+    hearing = Hearing.of(fit.state, fit.rows, told)
+    contradiction = find_contradiction(hearing, sights_of(fit.levels))
+    if contradiction is not None:
+        found += (finding_of(contradiction, list(dict.fromkeys(r.id for r in references))),)
+        doubts += doubts_of_others(references, bodies, outcomes, contradiction, settings)
     tell("done", 1.0)
     return FitResult(
         state,
@@ -203,11 +224,12 @@ def _learn(
         sd,
         gain,
         _information(state, fit.levels),
-        outcomes,
+        tuple(outcomes),
         fit.evidence,
         (*fit.history, *describe_points(points, fit.views, state.motions)),
         settings,
-        contradictions(points, fit.views),
+        found,
+        doubts,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from distcorr.learn.shifts import blocks_of, is_full
+from distcorr.learn.shifts import BLOCK_MM, blocks_of, is_full
 from distcorr.learn.similarity import Comparison
 
 Array = NDArray[np.float64]
@@ -58,7 +58,8 @@ class BlockMatch:
     Attributes
     ----------
     block : ndarray of int, shape (b, 3)
-        Place of each block, as in :class:`distcorr.learn.shifts.Shifts`.
+        Place of each block in a lattice of cubes, as in
+        :class:`distcorr.learn.shifts.Shifts`.
     position : ndarray, shape (b, 3)
         Centre of the block's tissue, scanner frame at the time of the axial scan, mm.
     unexplained : ndarray, shape (b,)
@@ -69,8 +70,21 @@ class BlockMatch:
     position: Array
     unexplained: Array
 
+    def common_with(self, other: BlockMatch) -> tuple[BlockMatch, BlockMatch]:
+        """Return the blocks that both measured, of either, in equal order."""
+        places = [{tuple(b): n for n, b in enumerate(m.block.tolist())} for m in (self, other)]
+        common = sorted(places[0].keys() & places[1].keys())
+        mine, its = ([numbers[b] for b in common] for numbers in places)
+        return self._restricted(mine), other._restricted(its)
 
-def match_of_blocks(found: Comparison, points: Array, step_mm: float) -> BlockMatch:
+    def _restricted(self, keep: list[int]) -> BlockMatch:
+        index = np.array(keep, dtype=np.intp)
+        return BlockMatch(self.block[index], self.position[index], self.unexplained[index])
+
+
+def match_of_blocks(
+    found: Comparison, points: Array, step_mm: float, edge_mm: float = BLOCK_MM
+) -> BlockMatch:
     """Measure the match of each block that holds enough tissue.
 
     Parameters
@@ -80,9 +94,11 @@ def match_of_blocks(found: Comparison, points: Array, step_mm: float) -> BlockMa
         Sample points, scanner frame, mm.
     step_mm : float
         Their distance.
+    edge_mm : float
+        Of the blocks.
     """
     used = np.flatnonzero(found.weight)
-    cell, member, count = blocks_of(points[used])
+    cell, member, count = blocks_of(points[used], edge_mm)
     # Weighted by their variance, points without structure do not count.
     power = found.contrast[used].astype(np.float64) ** 2
     left = power * (1 - found.correlation[used].astype(np.float64) ** 2)
@@ -92,5 +108,5 @@ def match_of_blocks(found: Comparison, points: Array, step_mm: float) -> BlockMa
     )
     sums = [np.bincount(member, points[used, axis], size) for axis in range(3)]
     position = np.stack(sums, axis=1) / count[:, None]
-    full = is_full(count, step_mm)
+    full = is_full(count, step_mm, edge_mm)
     return BlockMatch(cell[full], position[full], unexplained[full])

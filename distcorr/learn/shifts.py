@@ -173,13 +173,13 @@ def filled_blocks(points: Array, step_mm: float) -> Indices:
     return cell[is_full(count, step_mm)]
 
 
-def blocks_of(points: Array) -> tuple[Indices, Indices, Indices]:
+def blocks_of(points: Array, edge_mm: float = BLOCK_MM) -> tuple[Indices, Indices, Indices]:
     """Sort points (m, 3) into blocks: their places, each point's number, their counts."""
-    cell = np.floor(points / BLOCK_MM).astype(np.intp)
+    cell = np.floor(points / edge_mm).astype(np.intp)
     unique, member, count = np.unique(cell, axis=0, return_inverse=True, return_counts=True)
     return unique, member.reshape(-1), count
 
 
-def is_full(count: Indices, step_mm: float) -> Bools:
+def is_full(count: Indices, step_mm: float, edge_mm: float = BLOCK_MM) -> Bools:
     """Say of blocks with so many points ``step_mm`` apart whether they hold enough tissue."""
-    return np.asarray(count * step_mm**3 >= MIN_SHARE * BLOCK_MM**3)
+    return np.asarray(count * step_mm**3 >= MIN_SHARE * edge_mm**3)

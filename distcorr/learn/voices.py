@@ -12,7 +12,7 @@ their difference is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,28 +69,47 @@ class Voice:
         return float(np.sqrt((size**2).sum(axis=1).mean())), float(np.sqrt(variance.mean()))
 
 
-def voices_of(state: State, rows: Sequence[Rows], points: Normal) -> list[Voice]:
-    """Hear each subject alone and all others without it.
+@dataclass(frozen=True, eq=False)
+class Hearing:
+    """What each subject says of the field, condensed from the joint fit.
 
-    Parameters
+    Attributes
     ----------
     state : State
-        The joint estimate.
-    rows : sequence of Rows
-        What each pair of scans says there.
+        The joint estimate, about which all is linear.
+    subjects : dict of int to Normal
+        Of the field's unknowns, for each subject.
     points : Normal
         What points say; they count among the others of every subject.
     """
-    numbers = sorted({one.subject for one in rows})
-    told = _condensed(state, points)
-    own = []
-    for number in numbers:
-        said = sum_of_images(state, [one for one in rows if one.subject == number]).normal
-        own.append(_condensed(state, _scaled(said, 1 / state.inflation)))
-    return [
-        _voice(state, number, mine, _total([told, *own[:i], *own[i + 1 :]]))
-        for i, (number, mine) in enumerate(zip(numbers, own, strict=True))
-    ]
+
+    state: State
+    subjects: dict[int, Normal]
+    points: Normal
+
+    @classmethod
+    def of(cls, state: State, rows: Sequence[Rows], points: Normal) -> Hearing:
+        """Condense what pairs of scans say at a state, and what points say there."""
+        subjects = {}
+        for number in sorted({one.subject for one in rows}):
+            said = sum_of_images(state, [one for one in rows if one.subject == number]).normal
+            subjects[number] = _condensed(state, _scaled(said, 1 / state.inflation))
+        return cls(state, subjects, _condensed(state, points))
+
+    def without(self, subject: int) -> Hearing:
+        """Leave a subject out."""
+        rest = {number: said for number, said in self.subjects.items() if number != subject}
+        return replace(self, subjects=rest)
+
+    def voices(self) -> list[Voice]:
+        """Set each subject against all others."""
+        return [
+            _voice(self.state, number, own, _total([self.points, *self._but(number)]))
+            for number, own in self.subjects.items()
+        ]
+
+    def _but(self, subject: int) -> list[Normal]:
+        return list(self.without(subject).subjects.values())
 
 
 def _voice(state: State, subject: int, own: Normal, others: Normal) -> Voice:
