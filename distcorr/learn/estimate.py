@@ -31,6 +31,7 @@ from distcorr.learn.settings import FitSettings
 from distcorr.learn.state import State
 from distcorr.learn.support import Supported, fade
 from distcorr.learn.uncertainty import SHARED_ERROR, with_shared_errors
+from distcorr.learn.unmatched import findings_of_regions
 from distcorr.learn.voices import Hearing
 
 Array = NDArray[np.float64]
@@ -66,7 +67,8 @@ class FitResult:
         One line for each step of the fit.
     settings : FitSettings
     findings : tuple of Finding
-        Which references or pairs of points contradict the others.
+        Which references or pairs of points contradict the others, and where a
+        reference does not match.
     doubts : tuple of Finding
         What forbids to store the field without a reason.
     """
@@ -203,14 +205,15 @@ def _learn(
     supported = fade(layout.lattice, whole, sd[seen].max(axis=0), settings.sd_limit_mm)
     stored, nothing = LatticeField(supported.lattice), _nothing(layout.lattice)
     outcomes: list[ReferenceOutcome] = []
+    found = contradictions(points, fit.views)
     doubts: tuple[Finding, ...] = ()
     for reference, body, subject in zip(references, bodies, subjects, strict=True):
         level = comparison_level(reference, body)
         outcome = outcome_of(level, state.motions[subject], stored, nothing)
         require_agreement(outcome.id, outcome.after.agreement)
         doubts += doubts_of(level, outcome, stored)
+        found += findings_of_regions(outcome.id, outcome.after.match)
         outcomes.append(outcome)
-    found = contradictions(points, fit.views)
     hearing = Hearing.of(fit.state, fit.rows, told)
     contradiction = find_contradiction(hearing, sights_of(fit.levels))
     if contradiction is not None:

@@ -64,11 +64,15 @@ class BlockMatch:
         Centre of the block's tissue, scanner frame at the time of the axial scan, mm.
     unexplained : ndarray, shape (b,)
         Share of the coronal image's local variance that the axial one does not explain.
+    misplaced_mm : ndarray, shape (b,)
+        Displacement by which what is left would have come about, root mean square, mm;
+        structure as of a median block is taken for granted.
     """
 
     block: NDArray[np.intp]
     position: Array
     unexplained: Array
+    misplaced_mm: Array
 
     def common_with(self, other: BlockMatch) -> tuple[BlockMatch, BlockMatch]:
         """Return the blocks that both measured, of either, in equal order."""
@@ -79,7 +83,12 @@ class BlockMatch:
 
     def _restricted(self, keep: list[int]) -> BlockMatch:
         index = np.array(keep, dtype=np.intp)
-        return BlockMatch(self.block[index], self.position[index], self.unexplained[index])
+        return BlockMatch(
+            self.block[index],
+            self.position[index],
+            self.unexplained[index],
+            self.misplaced_mm[index],
+        )
 
 
 def match_of_blocks(
@@ -109,4 +118,9 @@ def match_of_blocks(
     sums = [np.bincount(member, points[used, axis], size) for axis in range(3)]
     position = np.stack(sums, axis=1) / count[:, None]
     full = is_full(count, step_mm, edge_mm)
-    return BlockMatch(cell[full], position[full], unexplained[full])
+    square = np.bincount(member, found.residual[used].astype(np.float64) ** 2, size) / count
+    steepness = (found.gradient[used].astype(np.float64) ** 2).sum(axis=1)
+    slope = np.bincount(member, steepness, size) / count
+    usual = float(np.median(slope[full])) if full.any() else 0.0
+    misplaced = np.sqrt(square / (slope + usual + _TINY))
+    return BlockMatch(cell[full], position[full], unexplained[full], misplaced[full])
