@@ -69,7 +69,10 @@ class Material:
 
 
 def load_material(cohort: Cohort) -> Material:
-    """Load all references and points of a cohort.
+    """Load all references and points of a cohort, in the order of their ids.
+
+    Sums of another order differ in their last digits, and a fit multiplies that to some
+    micrometres: so that the order of the manifest changes nothing, it is not followed.
 
     Parameters
     ----------
@@ -82,9 +85,13 @@ def load_material(cohort: Cohort) -> Material:
         files, and as :func:`distcorr.batch.load_references` and
         :func:`distcorr.batch.load_points`.
     """
-    references = tuple(load_references(cohort))
+    references = tuple(sorted(load_references(cohort), key=lambda one: one.id))
     stated = None if cohort.scanner is None else cohort.scanner.scanner()
-    return Material(references, tuple(load_points(cohort)), scanner_of(references, stated))
+    return Material(
+        references,
+        tuple(sorted(load_points(cohort), key=lambda one: one.id)),
+        scanner_of(references, stated),
+    )
 
 
 def learn_from(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from distcorr.errors import Finding
 from distcorr.field import ScannerField
@@ -46,6 +47,8 @@ def doubts_of_others(
 ) -> tuple[Finding, ...]:
     """Doubt a fit where the field of the others makes a contradicting subject worse.
 
+    Each subject is tried with a field that it had no part in.
+
     Parameters
     ----------
     references : sequence of Reference
@@ -66,4 +69,11 @@ def doubts_of_others(
             found += doubt_of_use(
                 outcome.id, outcome.before.match, seen.match, "the field of the other references"
             )
+    if contradiction.rest_mm is None:  # nobody can say whom to leave out
+        return tuple(replace(one, remedy=_WHICH) for one in found)
     return tuple(found)
+
+
+_WHICH = (
+    "find out which of the references is wrong; --force REASON stores the correction all the same"
+)

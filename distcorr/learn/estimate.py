@@ -212,13 +212,16 @@ def _learn(
         outcome = outcome_of(level, state.motions[subject], stored, nothing)
         require_agreement(outcome.id, outcome.after.agreement)
         doubts += doubts_of(level, outcome, stored)
-        found += findings_of_regions(outcome.id, outcome.after.match)
         outcomes.append(outcome)
     hearing = Hearing.of(fit.state, fit.rows, told)
     contradiction = find_contradiction(hearing, sights_of(fit.levels))
-    if contradiction is not None:
+    if contradiction is None:
+        for outcome in outcomes:
+            found += findings_of_regions(outcome.id, outcome.after.match)
+    else:  # one field can't match them all: what is left in regions tells no more
         found += (finding_of(contradiction, list(dict.fromkeys(r.id for r in references))),)
-        doubts += doubts_of_others(references, bodies, outcomes, contradiction, settings)
+        if not doubts:
+            doubts = doubts_of_others(references, bodies, outcomes, contradiction, settings)
     tell("done", 1.0)
     return FitResult(
         state,
