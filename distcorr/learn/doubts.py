@@ -18,7 +18,7 @@ from distcorr.learn.settings import FitSettings
 
 
 def doubts_of(
-    level: PairLevel, outcome: ReferenceOutcome, field: ScannerField
+    level: PairLevel, outcome: ReferenceOutcome, field: ScannerField, scatter: float
 ) -> tuple[Finding, ...]:
     """Doubt a pair of different bodies, and a field that makes its own reference worse.
 
@@ -29,12 +29,14 @@ def doubts_of(
     outcome : ReferenceOutcome
     field : ScannerField
         As it is stored.
+    scatter : float
+        Of the subject's data; see :class:`distcorr.learn.voices.Hearing`.
     """
     after = outcome.after
     found: tuple[Finding, ...] = ()
     if after.agreement.correlation < CLEARLY_ONE_BODY:
         in_place = share_in_place(level, field, after.motion)
-        found = doubt_of_body(outcome.id, after.agreement.correlation, in_place)
+        found = doubt_of_body(outcome.id, in_place, scatter)
     return found + doubt_of_use(outcome.id, outcome.before.match, after.match, "the field")
 
 

@@ -28,8 +28,15 @@ CLEARLY_ONE_BODY = 0.95
 in one contrast has 0.98 to 1. Only below it is there anything to find out."""
 
 MIN_IN_PLACE = 0.75
-"""Least share of a pair's parts that match best in place, midway between one body in two
-contrasts and two bodies; see :data:`distcorr.learn.sameness.PART_MM`."""
+"""Least share of a pair's parts that match best in place: two bodies have 0.52 to 0.81,
+one body in two contrasts 0.84 to 0.89; see :data:`distcorr.learn.sameness.PART_MM`."""
+
+SUSPECT_IN_PLACE = 0.85
+SUSPECT_SCATTER = 7.0
+"""Two bodies that resemble each other pass the first test. Up to this share a pair is
+doubted, too, if its parts want to go their own ways: if its data scatter this many times
+more about the field than their weights say. Two bodies have 8.6 to 12 in one contrast,
+one body in any two contrasts at most 5.1."""
 
 SIGNIFICANT_ERRORS = 3.0
 """Standard errors by which a match must have become worse: one in 700 by chance."""
@@ -74,26 +81,28 @@ def require_agreement(reference: str, found: Agreement) -> None:
         )
 
 
-def doubt_of_body(reference: str, correlation: float, in_place: float) -> tuple[Finding, ...]:
+def doubt_of_body(reference: str, in_place: float, scatter: float) -> tuple[Finding, ...]:
     """Doubt that both scans of a pair show one body.
 
     Parameters
     ----------
     reference : str
-    correlation : float
-        Of the pair after the fit.
     in_place : float
-        Share of its parts that match best in place; see
+        Share of the pair's parts that match best in place; see
         :func:`distcorr.learn.sameness.share_in_place`.
+    scatter : float
+        Of its data; see :class:`distcorr.learn.voices.Hearing`.
     """
-    if in_place >= MIN_IN_PLACE:
+    scattered = in_place < SUSPECT_IN_PLACE and scatter > SUSPECT_SCATTER
+    if in_place >= MIN_IN_PLACE and not scattered:
         return ()
     return (
         Finding(
             Code.DIFFERENT_SUBJECTS,
             f"the two scans of {reference} seem to show different bodies",
-            f"only {in_place:.0%} of its parts match best where the fit puts them, "
-            f"{MIN_IN_PLACE:.0%} needed; local correlation {correlation:.2f}",
+            f"{in_place:.0%} of its parts match best where the fit puts them and its data "
+            f"scatter {scatter:.1f} times more than their noise; one body has more than "
+            f"{SUSPECT_IN_PLACE:.0%} or less than {SUSPECT_SCATTER:.0f}",
         ),
     )
 

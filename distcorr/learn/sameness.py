@@ -23,9 +23,7 @@ BESIDE_MM = 10.0
 """How far beside: beyond what any fit of one body leaves, within the width of a muscle."""
 
 PART_MM = 45.0
-"""Edge of a part. At 6 mm voxels 0.86 to 1 of the parts of one body match best in place,
-whatever the contrasts, and 0.55 to 0.63 of those of two bodies; with parts of 30 mm the
-two come nearer (0.77 and 0.61), and with 60 mm (0.84 and 0.80)."""
+"""Edge of a part. With smaller parts chance decides, with larger ones two bodies match."""
 
 _ACROSS = (0, 1)
 """Axes across the body. Along it, anatomy hardly changes and places can't be told."""

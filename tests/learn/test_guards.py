@@ -18,7 +18,7 @@ from distcorr.learn import FitResult, Reference, learn
 from distcorr.learn.body import find_body
 from distcorr.learn.estimate import SKIN_MARGIN_MM
 from distcorr.learn.fit import lattice_of
-from distcorr.learn.guards import MIN_IN_PLACE, doubt_of_use, refuse_doubtful
+from distcorr.learn.guards import MIN_IN_PLACE, doubt_of_body, doubt_of_use, refuse_doubtful
 from distcorr.learn.outcomes import comparison_level
 from distcorr.learn.pair import PairLevel
 from distcorr.learn.residual import BlockMatch
@@ -93,9 +93,18 @@ def test_one_body_in_two_contrasts_is_one_body(
     fat_saturated = Scan(scan.volume, scan.facts)
     reference = replace(references[0], coronal=fat_saturated)
     motion = true_motion(pairs[0])
-    assert share_in_place(level_of(reference), TRUE_FIELD, motion) > MIN_IN_PLACE + 0.08
+    assert share_in_place(level_of(reference), TRUE_FIELD, motion) > MIN_IN_PLACE + 0.05
     other = replace(references[1], coronal=fat_saturated)
     assert share_in_place(level_of(other), TRUE_FIELD, motion) < MIN_IN_PLACE - 0.08
+
+
+@pytest.mark.parametrize(
+    ("in_place", "scatter", "doubted"),
+    [(0.9, 12.0, False), (0.8, 5.0, False), (0.8, 9.0, True), (0.6, 5.0, True)],
+)
+def test_two_signs_of_another_body(in_place: float, scatter: float, doubted: bool) -> None:
+    found = doubt_of_body("ref01", in_place, scatter)
+    assert [one.code for one in found] == [Code.DIFFERENT_SUBJECTS] * doubted
 
 
 def test_references_that_contradict_each_other_are_named(references: list[Reference]) -> None:
