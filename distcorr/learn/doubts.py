@@ -13,12 +13,12 @@ from distcorr.learn.fit import lattice_of
 from distcorr.learn.guards import CLEARLY_ONE_BODY, doubt_of_body, doubt_of_use
 from distcorr.learn.outcomes import ReferenceOutcome, compare_with, comparison_level
 from distcorr.learn.pair import PairLevel, Reference, subjects_of
-from distcorr.learn.sameness import share_in_place
+from distcorr.learn.sameness import difference_of_contrast, share_in_place
 from distcorr.learn.settings import FitSettings
 
 
 def doubts_of(
-    level: PairLevel, outcome: ReferenceOutcome, field: ScannerField, scatter: float
+    level: PairLevel, outcome: ReferenceOutcome, field: ScannerField
 ) -> tuple[Finding, ...]:
     """Doubt a pair of different bodies, and a field that makes its own reference worse.
 
@@ -29,14 +29,13 @@ def doubts_of(
     outcome : ReferenceOutcome
     field : ScannerField
         As it is stored.
-    scatter : float
-        Of the subject's data; see :class:`distcorr.learn.voices.Hearing`.
     """
     after = outcome.after
     found: tuple[Finding, ...] = ()
     if after.agreement.correlation < CLEARLY_ONE_BODY:
         in_place = share_in_place(level, field, after.motion)
-        found = doubt_of_body(outcome.id, in_place, scatter)
+        contrast = difference_of_contrast(level, field, after.motion)
+        found = doubt_of_body(outcome.id, in_place, contrast)
     return found + doubt_of_use(outcome.id, outcome.before.match, after.match, "the field")
 
 

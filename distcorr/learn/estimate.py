@@ -204,7 +204,6 @@ def _learn(
     seen = [a for a in range(3) if gain.revealed[a]]
     supported = fade(layout.lattice, whole, sd[seen].max(axis=0), settings.sd_limit_mm)
     stored, nothing = LatticeField(supported.lattice), _nothing(layout.lattice)
-    hearing = Hearing.of(fit.state, fit.rows, told)
     outcomes: list[ReferenceOutcome] = []
     found = contradictions(points, fit.views)
     doubts: tuple[Finding, ...] = ()
@@ -212,8 +211,9 @@ def _learn(
         level = comparison_level(reference, body)
         outcome = outcome_of(level, state.motions[subject], stored, nothing)
         require_agreement(outcome.id, outcome.after.agreement)
-        doubts += doubts_of(level, outcome, stored, hearing.scatter[subject])
+        doubts += doubts_of(level, outcome, stored)
         outcomes.append(outcome)
+    hearing = Hearing.of(fit.state, fit.rows, told)
     contradiction = find_contradiction(hearing, sights_of(fit.levels))
     if contradiction is None:
         for outcome in outcomes:

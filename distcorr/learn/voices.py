@@ -79,27 +79,22 @@ class Hearing:
         The joint estimate, about which all is linear.
     subjects : dict of int to Normal
         Of the field's unknowns, for each subject.
-    scatter : dict of int to float
-        How much more each subject's data scatter about the joint estimate than their
-        weights say; see :meth:`distcorr.learn.equations.Sum.scatter`.
     points : Normal
         What points say; they count among the others of every subject.
     """
 
     state: State
     subjects: dict[int, Normal]
-    scatter: dict[int, float]
     points: Normal
 
     @classmethod
     def of(cls, state: State, rows: Sequence[Rows], points: Normal) -> Hearing:
         """Condense what pairs of scans say at a state, and what points say there."""
-        subjects, scatter = {}, {}
+        subjects = {}
         for number in sorted({one.subject for one in rows}):
-            said = sum_of_images(state, [one for one in rows if one.subject == number])
-            scatter[number] = said.scatter(state)
-            subjects[number] = _condensed(state, _scaled(said.normal, 1 / state.inflation))
-        return cls(state, subjects, scatter, _condensed(state, points))
+            said = sum_of_images(state, [one for one in rows if one.subject == number]).normal
+            subjects[number] = _condensed(state, _scaled(said, 1 / state.inflation))
+        return cls(state, subjects, _condensed(state, points))
 
     def without(self, subject: int) -> Hearing:
         """Leave a subject out."""

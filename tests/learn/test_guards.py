@@ -18,12 +18,18 @@ from distcorr.learn import FitResult, Reference, learn
 from distcorr.learn.body import find_body
 from distcorr.learn.estimate import SKIN_MARGIN_MM
 from distcorr.learn.fit import lattice_of
-from distcorr.learn.guards import MIN_IN_PLACE, doubt_of_body, doubt_of_use, refuse_doubtful
+from distcorr.learn.guards import (
+    MIN_IN_PLACE,
+    ONE_CONTRAST,
+    doubt_of_body,
+    doubt_of_use,
+    refuse_doubtful,
+)
 from distcorr.learn.outcomes import comparison_level
 from distcorr.learn.pair import PairLevel
 from distcorr.learn.residual import BlockMatch
 from distcorr.learn.rigid import Motion
-from distcorr.learn.sameness import share_in_place
+from distcorr.learn.sameness import difference_of_contrast, share_in_place
 from distcorr.learn.unmatched import unmatched_regions
 from distcorr.phantom.contrasts import Contrast
 from distcorr.phantom.pairs import AnatomyKind, SimulatedPair, simulate_new_scan, subject
@@ -93,17 +99,29 @@ def test_one_body_in_two_contrasts_is_one_body(
     fat_saturated = Scan(scan.volume, scan.facts)
     reference = replace(references[0], coronal=fat_saturated)
     motion = true_motion(pairs[0])
-    assert share_in_place(level_of(reference), TRUE_FIELD, motion) > MIN_IN_PLACE + 0.05
+    level = level_of(reference)
+    assert difference_of_contrast(level, TRUE_FIELD, motion) > ONE_CONTRAST + 0.08
+    assert share_in_place(level, TRUE_FIELD, motion) > MIN_IN_PLACE + 0.08
     other = replace(references[1], coronal=fat_saturated)
     assert share_in_place(level_of(other), TRUE_FIELD, motion) < MIN_IN_PLACE - 0.08
 
 
+def test_one_contrast_is_known_as_such(
+    pairs: list[SimulatedPair], references: list[Reference]
+) -> None:
+    motion = true_motion(pairs[0])
+    other = replace(references[1], coronal=references[0].coronal)
+    for reference in (references[0], other):
+        found = difference_of_contrast(level_of(reference), TRUE_FIELD, motion)
+        assert found < ONE_CONTRAST - 0.08
+
+
 @pytest.mark.parametrize(
-    ("in_place", "scatter", "doubted"),
-    [(0.9, 12.0, False), (0.8, 5.0, False), (0.8, 9.0, True), (0.6, 5.0, True)],
+    ("in_place", "contrast", "doubted"),
+    [(1.0, 0.15, False), (0.8, 0.15, True), (0.8, 0.5, False), (0.6, 0.5, True)],
 )
-def test_two_signs_of_another_body(in_place: float, scatter: float, doubted: bool) -> None:
-    found = doubt_of_body("ref01", in_place, scatter)
+def test_one_contrast_asks_for_more(in_place: float, contrast: float, doubted: bool) -> None:
+    found = doubt_of_body("ref01", in_place, contrast)
     assert [one.code for one in found] == [Code.DIFFERENT_SUBJECTS] * doubted
 
 

@@ -32,7 +32,7 @@ def said(coefficients: np.ndarray, noise: float = NOISE) -> Normal:
 
 
 def hearing(subjects: Sequence[np.ndarray]) -> Hearing:
-    return Hearing(STATE, {n: said(one) for n, one in enumerate(subjects)}, {}, NO_POINTS)
+    return Hearing(STATE, {n: said(one) for n, one in enumerate(subjects)}, NO_POINTS)
 
 
 def seen_alike(count: int, seed: int = 0) -> list[np.ndarray]:
@@ -70,7 +70,7 @@ def test_the_difference_scatters_as_claimed() -> None:
             n: said(field + noise * SD * generator.normal(size=FIELD), noise)
             for n, noise in enumerate(noises)
         }
-        for voice in Hearing(STATE, subjects, {}, NO_POINTS).voices():
+        for voice in Hearing(STATE, subjects, NO_POINTS).voices():
             off = voice.difference.coefficients.reshape(-1)
             ratios.append(off**2 / np.diag(voice.covariance))
     assert np.mean(ratios) == pytest.approx(1.0, abs=0.05)
