@@ -71,19 +71,19 @@ def find_contradiction(hearing: Hearing, sights: Mapping[int, Sights]) -> Contra
     sights : mapping of int to sights
         Of each subject; see :func:`sights_of`.
     """
-    if len(hearing.subjects) < 2:
+    heard = _Heard.all_of(hearing, sights)
+    if len(heard) < 2:
         return None
-    heard = [_Heard.of(voice, sights[voice.subject]) for voice in hearing.voices()]
     worst = max(heard, key=lambda one: one.sds)
     if not worst.contradicts:
         return None
     if len(heard) > 2:
-        rest = hearing.without(worst.voice.subject)
-        among = [_Heard.of(voice, sights[voice.subject]) for voice in rest.voices()]
+        among = _Heard.all_of(hearing.without(worst.voice.subject), sights)
         if not any(one.contradicts for one in among):
             largest = max(one.difference_mm for one in among)
             return Contradiction((worst.voice,), worst.difference_mm, worst.sd_mm, largest)
-    return Contradiction(tuple(one.voice for one in heard), worst.difference_mm, worst.sd_mm, None)
+    voices = tuple(one.voice for one in heard)
+    return Contradiction(voices, worst.difference_mm, worst.sd_mm, None)
 
 
 def finding_of(found: Contradiction, ids: Sequence[str]) -> Finding:
@@ -123,6 +123,15 @@ class _Heard:
     voice: Voice
     difference_mm: float
     sd_mm: float
+
+    @classmethod
+    def all_of(cls, hearing: Hearing, sights: Mapping[int, Sights]) -> list[_Heard]:
+        """Hear all subjects whose scans see anything of the field."""
+        return [
+            cls.of(voice, sights[voice.subject])
+            for voice in hearing.voices()
+            if sights[voice.subject]
+        ]
 
     @classmethod
     def of(cls, voice: Voice, sights: Sights) -> _Heard:

@@ -130,3 +130,11 @@ def test_what_no_scan_shows_contradicts_nothing() -> None:
     heard = hearing(subjects)
     assert find_contradiction(heard, dict.fromkeys(range(3), SIGHTS)) is not None
     assert find_contradiction(heard, dict.fromkeys(range(3), hidden)) is None
+
+
+def test_who_sees_nothing_of_the_field_says_nothing() -> None:
+    """Both scans of the third are right already; two are left, who agree."""
+    subjects = [*seen_alike(2), np.zeros(FIELD)]
+    assert find_contradiction(hearing(subjects[:2]), {0: SIGHTS, 1: SIGHTS}) is None
+    silent = Hearing(STATE, {**hearing(subjects[:2]).subjects, 2: NO_POINTS}, NO_POINTS)
+    assert find_contradiction(silent, {0: SIGHTS, 1: SIGHTS, 2: []}) is None
