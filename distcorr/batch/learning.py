@@ -71,8 +71,8 @@ class Material:
 def load_material(cohort: Cohort) -> Material:
     """Load all references and points of a cohort, in the order of their ids.
 
-    Sums of another order differ in their last digits, and a fit multiplies that to some
-    micrometres: so that the order of the manifest changes nothing, it is not followed.
+    So that the order of the manifest changes nothing, not even the last digits of sums
+    or the order of the provenance, it is not followed.
 
     Parameters
     ----------

@@ -215,13 +215,13 @@ def _learn(
         outcomes.append(outcome)
     hearing = Hearing.of(fit.state, fit.rows, told)
     contradiction = find_contradiction(hearing, sights_of(fit.levels))
-    if contradiction is None:
-        for outcome in outcomes:
-            found += findings_of_regions(outcome.id, outcome.after.match)
-    else:  # one field can't match them all: what is left in regions tells no more
+    if contradiction is not None:
         found += (finding_of(contradiction, list(dict.fromkeys(r.id for r in references))),)
         if not doubts:
             doubts = doubts_of_others(references, bodies, outcomes, contradiction, settings)
+    elif not doubts:  # otherwise regions that don't match tell no more
+        for outcome in outcomes:
+            found += findings_of_regions(outcome.id, outcome.after.match)
     tell("done", 1.0)
     return FitResult(
         state,
