@@ -163,6 +163,13 @@ def learn(
         ``nothing-to-learn`` if the pairs show no component of the field;
         ``no-overlap``, ``no-contrast``, ``not-converged``, ``folding`` as their
         names say.
+
+    Notes
+    -----
+    What a person may know better (``different-subjects``, ``worse-than-nothing``) is no
+    refusal here: it is found in the result's doubts, and storing asks for a reason.
+    The field is the same, to 1e-6 mm, on any number of threads and for any order of
+    the references.
     """
     # Many small products gain nothing from more threads, lose much on a busy
     # machine, and with one thread every sum has one order: the result is the
