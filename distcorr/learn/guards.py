@@ -24,7 +24,7 @@ MIN_CORRELATION = 0.4
 of one subject have 0.8 to 1 whatever the contrast, unrelated images 0.1 to 0.3."""
 
 CLEARLY_ONE_BODY = 0.95
-"""Correlation that two bodies never reach: 0.65 to 0.85 in simulated legs, where one body
+"""Correlation that two bodies never reach: 0.65 to 0.86 in simulated legs, where one body
 in one contrast has 0.98 to 1. Only below it is there anything to find out."""
 
 ONE_CONTRAST = 0.35

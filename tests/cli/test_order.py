@@ -20,12 +20,9 @@ def shuffled(cohort: Path, folder: Path) -> Path:
         target.mkdir(parents=True)
         for file, number in zip(files, generator.permutation(len(files)), strict=True):
             shutil.copy(file, target / f"{number:04d}.dcm")
-    head, *tables = cohort.read_text(encoding="utf-8").split("[[reference]]")
-    # Scans of others may follow in the last table.
-    tables[-1], *rest = tables[-1].split("[[scan]]")
-    text = head + "".join(f"[[reference]]{table.rstrip()}\n\n" for table in tables[::-1])
-    assert len(tables) == 2
-    del rest
+    references, *_ = cohort.read_text(encoding="utf-8").split("[[scan]]")
+    head, first, second = references.split("[[reference]]")
+    text = f"{head}[[reference]]{second}\n[[reference]]{first}"
     manifest = folder / "cohort.toml"
     manifest.write_text(text, encoding="utf-8")
     return manifest
