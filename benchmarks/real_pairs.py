@@ -34,7 +34,7 @@ from distcorr.errors import DistcorrError
 from distcorr.facts import VendorState
 from distcorr.learn import FitSettings, Reference, learn
 from distcorr.learn.body import find_body
-from distcorr.learn.estimate import ReferenceOutcome
+from distcorr.learn.outcomes import ReferenceOutcome
 from distcorr.learn.spatial_cv import cross_validate
 from distcorr.space import transform_points
 

@@ -87,6 +87,10 @@ class Code(StrEnum):
     NO_CONTRAST = "no-contrast"
     NOT_CONVERGED = "not-converged"
     FOLDING = "folding"
+    DIFFERENT_SUBJECTS = "different-subjects"
+    REFERENCES_CONTRADICT = "references-contradict"
+    WORSE_THAN_NOTHING = "worse-than-nothing"
+    REGION_UNMATCHED = "region-unmatched"
     SCANNERS_DIFFER = "scanners-differ"
     SEVERAL_SCANNERS = "several-scanners"
     TOO_FEW_REFERENCES = "too-few-references"
@@ -393,6 +397,26 @@ REGISTRY: dict[Code, Entry] = {
         Severity.REFUSAL,
         "the field folds space onto itself",
         "do not use it; check the references",
+    ),
+    Code.DIFFERENT_SUBJECTS: Entry(
+        Severity.SERIOUS,
+        "the two scans of a pair seem to show different bodies",
+        "check the pair in the manifest; --force REASON stores the correction all the same",
+    ),
+    Code.REFERENCES_CONTRADICT: Entry(
+        Severity.SERIOUS,
+        "references say different things of one scanner's field",
+        "check scanner, patient position, isocentre and vendor states of each",
+    ),
+    Code.WORSE_THAN_NOTHING: Entry(
+        Severity.SERIOUS,
+        "the correction would make a reference worse than it is",
+        "leave the named reference out; --force REASON stores the correction all the same",
+    ),
+    Code.REGION_UNMATCHED: Entry(
+        Severity.WARNING,
+        "part of a reference does not match between its scans, as around metal",
+        "look at it; mask = in the manifest keeps it out of the fit",
     ),
     Code.SCANNERS_DIFFER: Entry(
         Severity.REFUSAL,

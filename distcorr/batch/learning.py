@@ -69,7 +69,10 @@ class Material:
 
 
 def load_material(cohort: Cohort) -> Material:
-    """Load all references and points of a cohort.
+    """Load all references and points of a cohort, in the order of their ids.
+
+    So that the order of the manifest changes nothing, not even the last digits of sums
+    or the order of the provenance, it is not followed.
 
     Parameters
     ----------
@@ -82,9 +85,13 @@ def load_material(cohort: Cohort) -> Material:
         files, and as :func:`distcorr.batch.load_references` and
         :func:`distcorr.batch.load_points`.
     """
-    references = tuple(load_references(cohort))
+    references = tuple(sorted(load_references(cohort), key=lambda one: one.id))
     stated = None if cohort.scanner is None else cohort.scanner.scanner()
-    return Material(references, tuple(load_points(cohort)), scanner_of(references, stated))
+    return Material(
+        references,
+        tuple(sorted(load_points(cohort), key=lambda one: one.id)),
+        scanner_of(references, stated),
+    )
 
 
 def learn_from(
@@ -110,7 +117,12 @@ def learn_from(
     return learn(material.pairs, settings, progress, material.point_pairs)
 
 
-def pack(result: FitResult, material: Material, settings: FitSettings) -> Correction:
+def pack(
+    result: FitResult,
+    material: Material,
+    settings: FitSettings,
+    force_reason: str | None = None,
+) -> Correction:
     """Turn the result of a fit into a correction that says where it comes from.
 
     Parameters
@@ -119,8 +131,16 @@ def pack(result: FitResult, material: Material, settings: FitSettings) -> Correc
     material : Material
         What it was learned from.
     settings : FitSettings
+    force_reason : str, optional
+        Why a field that is in doubt is to be stored.
+
+    Raises
+    ------
+    DistcorrError
+        The first of the fit's doubts, unless a reason is given.
     """
-    return result.correction(material.scanner, _provenance(material.inputs, settings))
+    reason = force_reason if result.doubts else None
+    return result.correction(material.scanner, _provenance(material.inputs, settings, reason))
 
 
 def scanner_of(references: Sequence[LoadedReference], stated: Scanner | None = None) -> Scanner:
@@ -159,7 +179,9 @@ def scanner_of(references: Sequence[LoadedReference], stated: Scanner | None = N
     )
 
 
-def _provenance(inputs: Sequence[ProvenanceInput], settings: FitSettings) -> Provenance:
+def _provenance(
+    inputs: Sequence[ProvenanceInput], settings: FitSettings, force_reason: str | None
+) -> Provenance:
     software = {"python": platform.python_version()}
     software |= {name: version(name) for name in LIBRARIES}
     return Provenance(
@@ -168,4 +190,5 @@ def _provenance(inputs: Sequence[ProvenanceInput], settings: FitSettings) -> Pro
         software=software,
         settings=settings.model_dump(),
         inputs=tuple(inputs),
+        force_reason=force_reason,
     )

@@ -14,7 +14,7 @@ from distcorr.batch.learning_room import require_room
 from distcorr.cli.memory import MaxMemoryOption
 from distcorr.cli.progress import share_progress
 from distcorr.cli.report import see_references
-from distcorr.cli.statements import OverwriteOption, tell
+from distcorr.cli.statements import ForceLearningOption, OverwriteOption, tell
 from distcorr.cli.validated import with_separation, with_validation
 from distcorr.correction import Correction, Figures
 from distcorr.errors import Code, DistcorrError, in_order_of_harm
@@ -52,6 +52,7 @@ def learn(
     ] = DEFAULTS.sd_limit_mm,
     validate: ValidateOption = False,
     max_memory: MaxMemoryOption = None,
+    force: ForceLearningOption = None,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -63,7 +64,7 @@ def learn(
     material = load_and_tell(read_cohort(cohort), settings, Allowance.of(max_memory))
     if validate:
         require_references(material, cohort)
-    target = Target(out, page, overwrite)
+    target = Target(out, page, overwrite, force)
     correction = learn_and_write(material, settings, target, validated=validate, quiet=quiet)
     if not quiet:
         for line in summary(correction):
@@ -89,11 +90,14 @@ class Target:
     out, page : Path
     overwrite : bool
         Whether existing files may be replaced.
+    force_reason : str, optional
+        Why a correction is to be stored whose fit is in doubt.
     """
 
     out: Path
     page: Path
     overwrite: bool = False
+    force_reason: str | None = None
 
 
 def require_references(material: Material, cohort: Path) -> None:
@@ -117,8 +121,9 @@ def learn_and_write(
 
     with share_progress("learning", quiet=quiet) as progress:
         result = learn_from(material, settings, progress)
-    tell(result.findings, "points")
-    correction = pack(result, material, settings)
+    tell(in_order_of_harm(result.findings), "fit")
+    correction = pack(result, material, settings, target.force_reason)
+    tell(result.doubts, "fit")
     figures = correction.figures
     if len({one.id for one in material.references}) > 1:
         figures = with_separation(figures, separation_of_fit(material.pairs, result))

@@ -46,6 +46,15 @@ ForceOption = Annotated[
         "assumed place of the patient (head first supine, isocentre at the origin); recorded.",
     ),
 ]
+ForceLearningOption = Annotated[
+    str | None,
+    typer.Option(
+        "--force",
+        metavar="REASON",
+        callback=_said,
+        help="Store the correction although its fit is in doubt; the reason is recorded.",
+    ),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
 
 

@@ -84,7 +84,7 @@ class ProvenanceInput(Record):
     sha256: Digest
 
 
-class Provenance(Record):
+class Provenance(LaterRecord):
     """How a correction came about.
 
     Attributes
@@ -97,13 +97,19 @@ class Provenance(Record):
     settings : dict
         Settings of the fit, by name.
     inputs : tuple of ProvenanceInput
+    force_reason : str, optional
+        Why it was stored although its fit is in doubt; the notes of its figures name
+        the doubts.
     """
+
+    _later = frozenset({"force_reason"})
 
     created: date
     distcorr: str
     software: dict[str, str] = {}
     settings: dict[str, Setting] = {}
     inputs: tuple[ProvenanceInput, ...] = ()
+    force_reason: str | None = None
 
 
 class ReferenceFigures(Record):

@@ -13,25 +13,26 @@ from distcorr.correction import Correction, Provenance
 from distcorr.errors import Finding
 from distcorr.facts import Scanner
 from distcorr.field import HarmonicBasis, Lattice, LatticeField
-from distcorr.learn.align import align
 from distcorr.learn.body import Body, find_body, intensity_range
+from distcorr.learn.contradiction import find_contradiction, finding_of, sights_of
+from distcorr.learn.doubts import doubts_of, doubts_of_others
 from distcorr.learn.equations import sum_of_points
-from distcorr.learn.fit import Progress, fit_harmonics, lattice_of, schedule, voxel_mm
-from distcorr.learn.guards import require_agreement, require_convergence
-from distcorr.learn.pair import PairLevel, Reference, build_level, subjects_of
+from distcorr.learn.fit import Progress, fit_harmonics, lattice_of
+from distcorr.learn.guards import refuse_doubtful, require_agreement, require_convergence
+from distcorr.learn.outcomes import ReferenceOutcome, comparison_level, outcome_of
+from distcorr.learn.pair import PairLevel, Reference, subjects_of
 from distcorr.learn.point_figures import contradictions, describe_points, gain_of_points
 from distcorr.learn.point_pairs import PointPairs
 from distcorr.learn.prior import HarmonicPrior
 from distcorr.learn.remainder import Remainder, fit_remainder
-from distcorr.learn.residual import Agreement, agreement
 from distcorr.learn.revealed import Gain, gain_of, refuse_if_nothing
 from distcorr.learn.rigid import Motion
 from distcorr.learn.settings import FitSettings
-from distcorr.learn.shifts import Shifts, local_shifts
 from distcorr.learn.state import State
 from distcorr.learn.support import Supported, fade
 from distcorr.learn.uncertainty import SHARED_ERROR, with_shared_errors
-from distcorr.learn.view import look
+from distcorr.learn.unmatched import findings_of_regions
+from distcorr.learn.voices import Hearing
 
 Array = NDArray[np.float64]
 
@@ -39,25 +40,6 @@ SKIN_MARGIN_MM = 8.0
 """How far beyond the skin the fit looks: the skin is the strongest edge there is."""
 
 _ALIGN_STEPS = 4
-
-
-@dataclass(frozen=True, eq=False)
-class ReferenceOutcome:
-    """How one reference fits.
-
-    Attributes
-    ----------
-    id : str
-    motion : Motion
-        As estimated jointly with the field.
-    before, after : PairOutcome
-        With the best motion alone, and with the field.
-    """
-
-    id: str
-    motion: Motion
-    before: PairOutcome
-    after: PairOutcome
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +67,10 @@ class FitResult:
         One line for each step of the fit.
     settings : FitSettings
     findings : tuple of Finding
-        Which pairs of points contradict the others.
+        Which references or pairs of points contradict the others, and where a
+        reference does not match.
+    doubts : tuple of Finding
+        What forbids to store the field without a reason.
     """
 
     state: State
@@ -99,6 +84,7 @@ class FitResult:
     history: tuple[str, ...]
     settings: FitSettings
     findings: tuple[Finding, ...] = ()
+    doubts: tuple[Finding, ...] = ()
 
     @property
     def no_field(self) -> LatticeField:
@@ -115,9 +101,23 @@ class FitResult:
         return _sd_at(np.asarray(points_scanner, dtype=np.float64), self.state, self.remainder)
 
     def correction(self, scanner: Scanner, provenance: Provenance) -> Correction:
-        """Pack the result for storage."""
+        """Pack the result for storage.
+
+        Parameters
+        ----------
+        scanner : Scanner
+        provenance : Provenance
+            With the reason for storing a field that is in doubt.
+
+        Raises
+        ------
+        DistcorrError
+            The first of the doubts, unless a reason is given.
+        """
         from distcorr.learn.figures import figures_of  # it describes results
 
+        notes = refuse_doubtful(self.doubts, provenance.force_reason)
+        figures = figures_of(self)
         return Correction(
             lattice=self.supported.lattice,
             standard_deviation=self.sd.astype(np.float32),
@@ -125,7 +125,7 @@ class FitResult:
             harmonics=self.state.harmonics,
             scanner=scanner,
             provenance=provenance,
-            figures=figures_of(self),
+            figures=figures.model_copy(update={"notes": (*notes, *figures.notes)}),
         )
 
     def __repr__(self) -> str:
@@ -163,6 +163,13 @@ def learn(
         ``nothing-to-learn`` if the pairs show no component of the field;
         ``no-overlap``, ``no-contrast``, ``not-converged``, ``folding`` as their
         names say.
+
+    Notes
+    -----
+    What a person may know better (``different-subjects``, ``worse-than-nothing``) is no
+    refusal here: it is found in the result's doubts, and storing asks for a reason.
+    The field is the same, to 1e-6 mm, on any number of threads and for any order of
+    the references.
     """
     # Many small products gain nothing from more threads, lose much on a busy
     # machine, and with one thread every sum has one order: the result is the
@@ -203,17 +210,25 @@ def _learn(
     refuse_if_nothing(references, gain)
     seen = [a for a in range(3) if gain.revealed[a]]
     supported = fade(layout.lattice, whole, sd[seen].max(axis=0), settings.sd_limit_mm)
-    outcomes = tuple(
-        _outcome(
-            comparison_level(reference, body),
-            state.motions[subject],
-            LatticeField(supported.lattice),
-            _nothing(layout.lattice),
-        )
-        for reference, body, subject in zip(references, bodies, subjects, strict=True)
-    )
-    for outcome in outcomes:
+    stored, nothing = LatticeField(supported.lattice), _nothing(layout.lattice)
+    outcomes: list[ReferenceOutcome] = []
+    found = contradictions(points, fit.views)
+    doubts: tuple[Finding, ...] = ()
+    for reference, body, subject in zip(references, bodies, subjects, strict=True):
+        level = comparison_level(reference, body)
+        outcome = outcome_of(level, state.motions[subject], stored, nothing)
         require_agreement(outcome.id, outcome.after.agreement)
+        doubts += doubts_of(level, outcome, stored)
+        outcomes.append(outcome)
+    hearing = Hearing.of(fit.state, fit.rows, told)
+    contradiction = find_contradiction(hearing, sights_of(fit.levels))
+    if contradiction is not None:
+        found += (finding_of(contradiction, list(dict.fromkeys(r.id for r in references))),)
+        if not doubts:
+            doubts = doubts_of_others(references, bodies, outcomes, contradiction, settings)
+    elif not doubts:  # otherwise regions that don't match tell no more
+        for outcome in outcomes:
+            found += findings_of_regions(outcome.id, outcome.after.match)
     tell("done", 1.0)
     return FitResult(
         state,
@@ -222,11 +237,12 @@ def _learn(
         sd,
         gain,
         _information(state, fit.levels),
-        outcomes,
+        tuple(outcomes),
         fit.evidence,
         (*fit.history, *describe_points(points, fit.views, state.motions)),
         settings,
-        contradictions(points, fit.views),
+        found,
+        doubts,
     )
 
 
@@ -279,61 +295,3 @@ def _information(state: State, levels: Sequence[PairLevel]) -> tuple[float, floa
     prior = (before.sd_of_field(points) ** 2).sum(axis=0)
     x, y, z = (float(v) for v in np.clip(1 - posterior / prior, 0, 1))
     return x, y, z
-
-
-@dataclass(frozen=True, eq=False)
-class PairOutcome:
-    """A pair compared through a fixed field after its own best motion.
-
-    Attributes
-    ----------
-    motion : Motion
-    agreement : Agreement
-    shifts : Shifts
-        What is left, in millimetres.
-    """
-
-    motion: Motion
-    agreement: Agreement
-    shifts: Shifts
-
-
-def compare_with(level: PairLevel, field: LatticeField, start: Motion) -> PairOutcome:
-    """Align a pair rigidly through a fixed field and compare it.
-
-    Parameters
-    ----------
-    level : PairLevel
-    field : LatticeField
-    start : Motion
-        From which the alignment starts.
-    """
-    motion, _ = align(level, field, start, _ALIGN_STEPS, 1.0)
-    return compare_at(level, field, motion)
-
-
-def compare_at(level: PairLevel, field: LatticeField, motion: Motion) -> PairOutcome:
-    """Compare a pair through a fixed field and motion."""
-    seen = look(level, field, motion)
-    window = float(2 * level.half_width + 1)
-    return PairOutcome(
-        motion, agreement(seen), local_shifts(seen, level.points, level.step_mm, window)
-    )
-
-
-def comparison_level(reference: Reference, body: Body) -> PairLevel:
-    """Prepare a pair for figures, as the middle stage of a fit sees it.
-
-    Its samples are dense enough for means over the body, at a tenth of the cost
-    of the finest.
-    """
-    stage = schedule(voxel_mm(reference))[1]
-    return build_level(reference, body, stage.sigma_mm, stage.step_mm, stage.window_mm)
-
-
-def _outcome(
-    level: PairLevel, motion: Motion, field: LatticeField, nothing: LatticeField
-) -> ReferenceOutcome:
-    before = compare_with(level, nothing, motion)
-    after = compare_at(level, field, motion)
-    return ReferenceOutcome(level.reference.id, motion, before, after)

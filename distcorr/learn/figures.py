@@ -21,7 +21,8 @@ from distcorr.field import LatticeField
 from distcorr.learn.revealed import MIN_GAIN
 
 if TYPE_CHECKING:
-    from distcorr.learn.estimate import FitResult, ReferenceOutcome
+    from distcorr.learn.estimate import FitResult
+    from distcorr.learn.outcomes import ReferenceOutcome
 
 Array = NDArray[np.float64]
 

@@ -333,13 +333,13 @@ def _parts(shared: _Shared, axis: Axis, shell_mm: tuple[float, float] | None) ->
         shell_mm,
         places,
         regions,
-        Part(float(repeating.mean()), _jackknife_error(repeating, shared.region[inside])),
+        Part(float(repeating.mean()), jackknife_error(repeating, shared.region[inside])),
         Part(float(own.mean()), float(own_error)),
         float(np.sqrt(noise.mean())),
     )
 
 
-def _jackknife_error(values: Array, region: NDArray[np.intp]) -> float:
+def jackknife_error(values: Array, region: NDArray[np.intp]) -> float:
     """Return the standard error of a mean, leaving one region out at a time."""
     _, member, count = np.unique(region, return_inverse=True, return_counts=True)
     sums = np.bincount(member, values)

@@ -116,7 +116,7 @@ def local_shifts(found: Comparison, points: Array, step_mm: float, correlated: f
         Number of neighbouring residuals that count as one.
     """
     used = np.flatnonzero(found.weight)
-    cell, member, count = _blocks(points[used])
+    cell, member, count = blocks_of(points[used])
     size = len(count)
     g, w, e = found.gradient[used], found.weight[used] / correlated, found.residual[used]
     A = np.empty((size, 3, 3))
@@ -129,7 +129,7 @@ def local_shifts(found: Comparison, points: Array, step_mm: float, correlated: f
     vector = np.einsum("bij,bj->bi", covariance, b)
     sums = [np.bincount(member, points[used, axis], size) for axis in range(3)]
     position = np.stack(sums, axis=1) / count[:, None]
-    return Shifts(cell, position, vector, covariance).restricted(_is_full(count, step_mm))
+    return Shifts(cell, position, vector, covariance).restricted(is_full(count, step_mm))
 
 
 def measured_in_both(first: Shifts, second: Shifts) -> tuple[Shifts, Shifts]:
@@ -169,15 +169,17 @@ def filled_blocks(points: Array, step_mm: float) -> Indices:
     ndarray of int, shape (b, 3)
         As :attr:`Shifts.block`.
     """
-    cell, _, count = _blocks(points)
-    return cell[_is_full(count, step_mm)]
+    cell, _, count = blocks_of(points)
+    return cell[is_full(count, step_mm)]
 
 
-def _blocks(points: Array) -> tuple[Indices, Indices, Indices]:
-    cell = np.floor(points / BLOCK_MM).astype(np.intp)
+def blocks_of(points: Array, edge_mm: float = BLOCK_MM) -> tuple[Indices, Indices, Indices]:
+    """Sort points (m, 3) into blocks: their places, each point's number, their counts."""
+    cell = np.floor(points / edge_mm).astype(np.intp)
     unique, member, count = np.unique(cell, axis=0, return_inverse=True, return_counts=True)
     return unique, member.reshape(-1), count
 
 
-def _is_full(count: Indices, step_mm: float) -> Bools:
-    return np.asarray(count * step_mm**3 >= MIN_SHARE * BLOCK_MM**3)
+def is_full(count: Indices, step_mm: float, edge_mm: float = BLOCK_MM) -> Bools:
+    """Say of blocks with so many points ``step_mm`` apart whether they hold enough tissue."""
+    return np.asarray(count * step_mm**3 >= MIN_SHARE * edge_mm**3)

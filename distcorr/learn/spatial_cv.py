@@ -16,15 +16,9 @@ from numpy.typing import NDArray
 
 from distcorr.errors import Code, DistcorrError
 from distcorr.learn.body import find_body
-from distcorr.learn.estimate import (
-    SKIN_MARGIN_MM,
-    FitResult,
-    compare_at,
-    compare_with,
-    comparison_level,
-    learn,
-)
+from distcorr.learn.estimate import SKIN_MARGIN_MM, FitResult, learn
 from distcorr.learn.fit import Progress
+from distcorr.learn.outcomes import compare_at, compare_with, comparison_level
 from distcorr.learn.pair import PairLevel, Reference
 from distcorr.learn.point_pairs import PointPairs
 from distcorr.learn.settings import FitSettings

@@ -17,15 +17,9 @@ import numpy as np
 from distcorr.correction import SHELL_EDGES_MM, LeaveOneOutRow
 from distcorr.errors import Code, DistcorrError
 from distcorr.learn.body import find_body
-from distcorr.learn.estimate import (
-    SKIN_MARGIN_MM,
-    FitResult,
-    PairOutcome,
-    compare_with,
-    comparison_level,
-    learn,
-)
+from distcorr.learn.estimate import SKIN_MARGIN_MM, FitResult, learn
 from distcorr.learn.fit import Progress
+from distcorr.learn.outcomes import PairOutcome, compare_with, comparison_level
 from distcorr.learn.pair import Reference, subjects_of
 from distcorr.learn.point_pairs import PointPairs
 from distcorr.learn.rigid import Motion

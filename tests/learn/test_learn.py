@@ -21,8 +21,8 @@ RADIUS_MM = 160.0
 """Beyond it the field of view of these coarse scans ends."""
 
 SAME_MM = 1e-9
-REORDERED_MM = 1e-3
-"""Sums of another order; a hundredth of any error that matters."""
+REORDERED_MM = 1e-6
+"""Sums of another order."""
 
 
 @pytest.fixture(scope="module")
