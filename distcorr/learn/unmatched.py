@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 
 from distcorr.errors import Code, Finding
-from distcorr.learn.residual import BlockMatch
+from distcorr.learn.residual import MAD_TO_SD, BlockMatch
 from distcorr.learn.shifts import BLOCK_MM
 
 Array = NDArray[np.float64]
@@ -19,8 +19,15 @@ LEAST_TIMES = 3.5
 conspicuous. Around a simulated implant blocks have 3.8 to 5.7; elsewhere, at the rim or
 where contrasts differ, single blocks and pairs reach 4.2."""
 
+LEAST_SDS = 4.0
+"""The same in robust standard deviations of the logarithm over the subject's blocks. One
+contrast or two that rise together scatter by 0.2 to 0.3; contrasts that run against each
+other by 0.5 to 0.8, and there every tissue boundary would be conspicuous."""
+
 LEAST_BLOCKS = 3
 """Conspicuous neighbours that make a region; they come singly or in pairs by chance."""
+
+_TINY_MM = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +52,9 @@ def unmatched_regions(match: BlockMatch) -> list[Region]:
     """Find regions of neighbouring blocks whose mismatch is conspicuous, largest first."""
     if not len(match.block):
         return []
-    times = match.misplaced_mm / max(float(np.median(match.misplaced_mm)), 1e-9)
-    chosen = np.flatnonzero(times > LEAST_TIMES)
+    times = match.misplaced_mm / max(float(np.median(match.misplaced_mm)), _TINY_MM)
+    scatter = MAD_TO_SD * float(np.median(np.abs(np.log(np.maximum(times, _TINY_MM)))))
+    chosen = np.flatnonzero(times > max(LEAST_TIMES, np.exp(LEAST_SDS * scatter)))
     if len(chosen) < LEAST_BLOCKS:
         return []
     cell = match.block[chosen] - match.block[chosen].min(axis=0)

@@ -242,6 +242,13 @@ def test_a_region_is_made_of_neighbours() -> None:
     assert unmatched_regions(match(np.full(729, 0.1))) == []
 
 
+def test_a_subject_whose_blocks_differ_widely_has_no_conspicuous_ones() -> None:
+    """As where two contrasts run against each other: every boundary stands out."""
+    times = np.exp(np.random.default_rng(1).normal(0, 0.6, (9, 9, 9)))
+    times[2, 3, 4:7] = 5.0
+    assert unmatched_regions(match(np.full(729, 0.1), times.reshape(-1))) == []
+
+
 def test_no_doubt_needs_no_reason() -> None:
     assert refuse_doubtful((), None) == ()
     doubt = Finding(Code.WORSE_THAN_NOTHING, "it is worse", "by much")
