@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,8 @@ LARGE_FILE_BYTES = 256 << 20
 
 MAXIMUM_RATIO = 1000
 """Largest compression of an image that is believed; real ones reach 2 to 10, empty ones 100."""
+
+_RUN_LENGTHS = re.compile(r"RLE segment .* (\d+) vs\. (\d+) bytes expected")
 
 _ITEM = b"\xfe\xff\x00\xe0"
 """Begins the fragments of compressed pixels."""
@@ -69,13 +73,16 @@ def _decode(path: Path) -> NDArray[Any]:
         raise DistcorrError(Code.NO_PIXELS, "a file holds no pixel data", str(path))
     _require_believable(ds, path)
     _require_length(ds, path)
-    try:
-        stored = pixel_array(ds, raw=True)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as failure:  # decoders raise anything; a panic in Rust is no Exception
-        reason = (str(failure).splitlines() or [""])[0].strip() or type(failure).__name__
-        raise _unreadable(f"the pixel data can't be decoded ({reason})", str(path)) from failure
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            stored = pixel_array(ds, raw=True)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as failure:  # decoders raise anything; a panic in Rust is no Exception
+            reason = (str(failure).splitlines() or [""])[0].strip() or type(failure).__name__
+            raise _unreadable(f"the pixel data can't be decoded ({reason})", str(path)) from failure
+    _require_run_lengths(ds, [str(one.message) for one in said], path)
     frames = stored[None] if stored.ndim == 2 else stored
     if frames.shape[0] != _frames(ds):
         raise _unreadable(
@@ -170,6 +177,22 @@ def _require_length(ds: FileDataset, path: Path) -> None:
             f"{excess} bytes more than {tags.text(ds, 'Rows')} rows of "
             f"{tags.text(ds, 'Columns')} columns take in {path}",
         )
+
+
+def _require_run_lengths(ds: FileDataset, said: Iterable[str], path: Path) -> None:
+    """Refuse run-length encoded pixels that are longer than rows and columns make them.
+
+    pydicom's decoder warns of them and leaves the rest out; others raise.
+    """
+    side = min(tags.number(ds, "Rows") or 0, tags.number(ds, "Columns") or 0)
+    for found in filter(None, map(_RUN_LENGTHS.search, said)):
+        decoded, declared = (int(number) for number in found.groups())
+        if decoded - declared >= side:  # less is filling
+            raise _unreadable(
+                "the pixel data does not fit its header",
+                f"{decoded - declared} bytes more than {tags.text(ds, 'Rows')} rows of "
+                f"{tags.text(ds, 'Columns')} columns take in {path}",
+            )
 
 
 def _is_padding(content: bytes, excess: int, ds: FileDataset) -> bool:

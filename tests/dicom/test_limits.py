@@ -142,8 +142,8 @@ def test_sizes_that_nothing_stands_behind_take_no_memory(data, tmp_path):
     assert refusal.value.code is Code.TOO_LARGE
 
 
-def test_a_decoder_that_panics_is_a_refusal(data, tmp_path):
-    """Too small a width makes the RLE decoder of pylibjpeg leave Python's exceptions."""
+def test_runs_that_are_too_long_are_a_refusal(data, tmp_path):
+    """pydicom's decoder leaves the rest out; pylibjpeg's leaves Python's exceptions."""
     source = data / "edge" / "d2n_generic_compressed_rle_001"
     for path in source.glob("*.dcm"):
         ds = pydicom.dcmread(path)

@@ -23,7 +23,7 @@ _NRRD = b"NRRD"
 
 def found_in(files: Iterable[Path], texts: Iterable[str]) -> dict[str, list[str]]:
     """Name the files that hold each text, in their content whichever way it is packed."""
-    pattern = re.compile(b"|".join(re.escape(text.encode()) for text in texts))
+    pattern = re.compile(b"|".join(_pattern(text) for text in texts))
     found: dict[str, list[str]] = {}
     for path in files:
         for part in parts_of(path.read_bytes()):
@@ -32,6 +32,12 @@ def found_in(files: Iterable[Path], texts: Iterable[str]) -> dict[str, list[str]
                 for hit in set(pattern.findall(plain)):
                     found.setdefault(hit.decode(), []).append(path.name)
     return found
+
+
+def _pattern(text: str) -> bytes:
+    """Numbers count where they stand alone: among a million digits any eight occur."""
+    escaped = re.escape(text.encode())
+    return rb"(?<![\d.])" + escaped + rb"(?![\d.])" if text.isdigit() else escaped
 
 
 def parts_of(content: bytes) -> Iterator[bytes]:
