@@ -91,6 +91,17 @@ def read_volume(path: Path, admit: Admit | None = None) -> Volume:
     return from_sitk(image)
 
 
+def _require_image(path: Path) -> None:
+    suffix_of(path)
+    if not path.is_file():
+        raise DistcorrError(Code.NOT_FOUND, "no such file", str(path))
+
+
+def _unreadable(path: Path, failure: RuntimeError) -> DistcorrError:
+    reason = str(failure).strip().splitlines()[-1]
+    return DistcorrError(Code.UNREADABLE, "the image can't be read", f"{path}: {reason}")
+
+
 def read_image(path: Path) -> Any:
     """Read an image file as SimpleITK does.
 
@@ -105,16 +116,11 @@ def read_image(path: Path) -> Any:
     """
     import SimpleITK as sitk  # noqa: N813 - slow to import, and large
 
-    suffix_of(path)
-    if not path.is_file():
-        raise DistcorrError(Code.NOT_FOUND, "no such file", str(path))
+    _require_image(path)
     try:
         return sitk.ReadImage(str(path))
     except RuntimeError as failure:
-        reason = str(failure).strip().splitlines()[-1]
-        raise DistcorrError(
-            Code.UNREADABLE, "the image can't be read", f"{path}: {reason}"
-        ) from failure
+        raise _unreadable(path, failure) from failure
 
 
 def measure_volume(path: Path) -> Extent:
@@ -137,9 +143,7 @@ def measure_volume(path: Path) -> Extent:
     """
     import SimpleITK as sitk  # noqa: N813 - slow to import, and large
 
-    suffix_of(path)
-    if not path.is_file():
-        raise DistcorrError(Code.NOT_FOUND, "no such file", str(path))
+    _require_image(path)
     reader: Any = sitk.ImageFileReader()  # type: ignore[no-untyped-call]
     try:
         reader.SetFileName(str(path))
@@ -148,10 +152,7 @@ def measure_volume(path: Path) -> Extent:
         parts = reader.GetNumberOfComponents()
         one: Any = sitk.Image([1, 1], reader.GetPixelID(), parts)  # type: ignore[no-untyped-call]
     except RuntimeError as failure:
-        reason = str(failure).strip().splitlines()[-1]
-        raise DistcorrError(
-            Code.UNREADABLE, "the image can't be read", f"{path}: {reason}"
-        ) from failure
+        raise _unreadable(path, failure) from failure
     itemsize = one.GetSizeOfPixelComponent() * one.GetNumberOfComponentsPerPixel()
     i, j, k = (*size[:2], math.prod(size[2:]))
     x, y, z = (*spacing, 1.0)[:3]
