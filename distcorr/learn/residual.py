@@ -78,11 +78,11 @@ class BlockMatch:
         """Return the blocks that both measured, of either, in equal order."""
         places = [{tuple(b): n for n, b in enumerate(m.block.tolist())} for m in (self, other)]
         common = sorted(places[0].keys() & places[1].keys())
-        mine, its = ([numbers[b] for b in common] for numbers in places)
-        return self._restricted(mine), other._restricted(its)
+        mine, its = (np.array([numbers[b] for b in common], np.intp) for numbers in places)
+        return self.part(mine), other.part(its)
 
-    def _restricted(self, keep: list[int]) -> BlockMatch:
-        index = np.array(keep, dtype=np.intp)
+    def part(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> BlockMatch:
+        """Return some of the blocks."""
         return BlockMatch(
             self.block[index],
             self.position[index],

@@ -24,6 +24,10 @@ LEAST_SDS = 4.0
 contrast or two that rise together scatter by 0.2 to 0.3; contrasts that run against each
 other by 0.5 to 0.8, and there every tissue boundary would be conspicuous."""
 
+REACH_MM = 200.0
+"""Distance from the isocentre within which regions are looked for: beyond, tissue that was
+squeezed to a tenth matches badly whatever it holds."""
+
 LEAST_BLOCKS = 3
 """Conspicuous neighbours that make a region; they come singly or in pairs by chance."""
 
@@ -50,8 +54,10 @@ class Region:
 
 def unmatched_regions(match: BlockMatch) -> list[Region]:
     """Find regions of neighbouring blocks whose mismatch is conspicuous, largest first."""
-    if not len(match.block):
+    near = np.linalg.norm(match.position, axis=1) < REACH_MM
+    if not near.any():
         return []
+    match = match.part(near)
     times = match.misplaced_mm / max(float(np.median(match.misplaced_mm)), _TINY_MM)
     scatter = MAD_TO_SD * float(np.median(np.abs(np.log(np.maximum(times, _TINY_MM)))))
     chosen = np.flatnonzero(times > max(LEAST_TIMES, np.exp(LEAST_SDS * scatter)))
