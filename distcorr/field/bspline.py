@@ -26,7 +26,7 @@ makes the boundary's influence 0.268^16 < 1e-9 of the value."""
 BATCH = 256
 """Points that one thread takes at a time, sharing its room to work in."""
 
-JACOBIAN_REFINEMENT = 2
+JACOBIAN_REFINEMENT = 3
 """Samples per node distance in the search for the smallest Jacobian; a cubic
 spline's slope has no room for a deeper extremum between them that matters."""
 
@@ -142,7 +142,7 @@ class Lattice:
         return out.reshape(*p.shape, 3)
 
     def min_jacobian(self) -> float:
-        """Find the least determinant of I + dD/dr at the nodes and half way between."""
+        """Find the least determinant of I + dD/dr at the nodes and at thirds between."""
         low, high = self.domain
         steps = JACOBIAN_REFINEMENT * (np.array(self.nodes) - 3) + 1
         x, y, z = (np.linspace(a, b, n) for a, b, n in zip(low, high, steps, strict=True))
