@@ -33,7 +33,7 @@ from distcorr.data import (
     public_datasets,
     record_path,
 )
-from distcorr.errors import Code, DistcorrError
+from distcorr.errors import Code, DistcorrError, printable
 from distcorr.outputs import refuse_existing
 
 MAX_NAMED = 5
@@ -192,11 +192,6 @@ def _counted(changes: Iterable[Change]) -> str:
     counts = Counter(changes)
     shown = [f"{counts[change]} {change}" for change in Change if counts[change]]
     return ", ".join(shown) or "none"
-
-
-def printable(text: str) -> str:
-    """Show what would move a cursor, or is no text, by its escape."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _dataset_table(one: Dataset) -> Table:
