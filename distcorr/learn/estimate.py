@@ -211,17 +211,10 @@ def _learn(
     seen = [a for a in range(3) if gain.revealed[a]]
     supported = fade(layout.lattice, whole, sd[seen].max(axis=0), settings.sd_limit_mm)
     stored, nothing = LatticeField(supported.lattice), _nothing(layout.lattice)
-    outcomes: list[ReferenceOutcome] = []
-    found = contradictions(points, fit.views)
-    doubts: tuple[Finding, ...] = ()
-    for reference, body, subject in zip(references, bodies, subjects, strict=True):
-        level = comparison_level(reference, body)
-        outcome = outcome_of(level, state.motions[subject], stored, nothing)
-        require_agreement(outcome.id, outcome.after.agreement)
-        doubts += doubts_of(level, outcome, stored)
-        outcomes.append(outcome)
+    outcomes, doubts = _compared(references, bodies, state.motions, stored, nothing)
     hearing = Hearing.of(fit.state, fit.rows, told)
     contradiction = find_contradiction(hearing, sights_of(fit.levels))
+    found = contradictions(points, fit.views)
     if contradiction is not None:
         found += (finding_of(contradiction, list(dict.fromkeys(r.id for r in references))),)
         if not doubts:
@@ -237,13 +230,32 @@ def _learn(
         sd,
         gain,
         _information(state, fit.levels),
-        tuple(outcomes),
+        outcomes,
         fit.evidence,
         (*fit.history, *describe_points(points, fit.views, state.motions)),
         settings,
         found,
         doubts,
     )
+
+
+def _compared(
+    references: Sequence[Reference],
+    bodies: Sequence[Body],
+    motions: Sequence[Motion],
+    stored: LatticeField,
+    nothing: LatticeField,
+) -> tuple[tuple[ReferenceOutcome, ...], tuple[Finding, ...]]:
+    """Compare each reference without a field and with the stored one; what is in doubt, too."""
+    outcomes: list[ReferenceOutcome] = []
+    doubts: tuple[Finding, ...] = ()
+    for reference, body, subject in zip(references, bodies, subjects_of(references), strict=True):
+        level = comparison_level(reference, body)
+        outcome = outcome_of(level, motions[subject], stored, nothing)
+        require_agreement(outcome.id, outcome.after.agreement)
+        doubts += doubts_of(level, outcome, stored)
+        outcomes.append(outcome)
+    return tuple(outcomes), doubts
 
 
 def _nothing(layout: Lattice) -> LatticeField:
