@@ -66,7 +66,9 @@ def apply(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
     of: OfOption = None,
     space: SpaceOption = None,
-    image_format: Annotated[ImageFormat, typer.Option("--format")] = ImageFormat.NRRD,
+    image_format: Annotated[
+        ImageFormat, typer.Option("--format", help="Format of the corrected volumes.")
+    ] = ImageFormat.NRRD,
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", min=1, help="Scans corrected at once; all cores by default."),
@@ -75,7 +77,9 @@ def apply(
         str | None,
         typer.Option("--scheduler", metavar="ADDRESS", help="Dask scheduler to use instead."),
     ] = None,
-    interpolation: Annotated[Interpolation, typer.Option()] = Interpolation.BSPLINE,
+    interpolation: Annotated[
+        Interpolation, typer.Option(help="How the scan is sampled between its voxels.")
+    ] = Interpolation.BSPLINE,
     jacobian: Annotated[
         bool, typer.Option("--jacobian", help="Undo the change of brightness by stretching.")
     ] = False,
