@@ -41,6 +41,10 @@ ROOMS = (
 PRIVATE_ROOMS = frozenset({"cli", "display", "labels", "memory", "outputs"})
 """Rooms that serve the others alone."""
 
+NO_RESTRUCTURED_TEXT = {"field": ("Term",)}
+"""Names whose documentation Sphinx can't read: it takes the |m| of a term for a
+substitution. The table of names holds their summary."""
+
 _ROLE = re.compile(r":(?:py:)?[a-z]+:`~?\.?([^`<]+)`")
 _LITERAL = re.compile(r"``([^`]+)``")
 
@@ -89,9 +93,17 @@ class Room:
             told = summary_of(value) if _documents(value) else _constant(self.module, name, value)
             yield Name(name, _kind(value), told)
 
+    def _is_of_another(self, name: str) -> bool:
+        """Whether a name is another room's, whose page documents it."""
+        home: str = getattr(getattr(self.module, name), "__module__", self.module.__name__)
+        return home.split(".")[:2] != self.module.__name__.split(".")
+
     def page(self) -> str:
         """Documentation by Sphinx, and a link to the source for those who read without it."""
         source = _source(self.module).relative_to(Path(distcorr.__file__).parents[1]).as_posix()
+        others = [name for name in public_names(self.module) if self._is_of_another(name)]
+        others += NO_RESTRUCTURED_TEXT.get(self.name, ())
+        left_out = f"   :exclude-members: {', '.join(others)}\n" if others else ""
         return (
             f"# distcorr.{self.name}\n\n"
             f"{self.summary}\n\n"
@@ -99,6 +111,7 @@ class Room:
             "```{eval-rst}\n"
             f".. automodule:: distcorr.{self.name}\n"
             "   :members:\n"
+            f"{left_out}"
             "   :show-inheritance:\n"
             "```\n"
         )
@@ -164,7 +177,7 @@ def _constant(room: ModuleType, name: str, value: object) -> str:
 
 
 def _defined(room: ModuleType, name: str) -> tuple[ModuleType, str]:
-    """Module in which a room's constant is defined, and its name there."""
+    """Find the module in which a room's constant is defined, and its name there."""
     for statement in ast.parse(_source(room).read_text(encoding="utf-8")).body:
         for alias in statement.names if isinstance(statement, ast.ImportFrom) else ():
             if (alias.asname or alias.name) == name:

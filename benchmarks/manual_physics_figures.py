@@ -30,6 +30,7 @@ from distcorr.facts import Plane, VendorState
 from distcorr.field import HarmonicField
 from distcorr.phantom import FieldName, named_field
 from distcorr.phantom.pairs import TABLE_MOVE_MM
+from distcorr.report.acceptance import tolerances
 from distcorr.roundness import measure_roundness
 from distcorr.space import PatientPosition
 from distcorr.space.frames import T_scanner_patient
@@ -76,8 +77,8 @@ MEASURED = (
 """Of two clinical scanners, without vendor correction. The outmost shell of the first has
 no outer limit and is drawn at 212.5 mm."""
 
-ACCEPTED = ((0.0, 100.0, 1.0), (100.0, 200.0, 2.0))
-"""AAPM TG-284: below 1 mm within 100 mm of the isocentre, below 2 mm within 200 mm."""
+PLANNING = "MR in radiotherapy planning"
+"""Begins the names of TG-284's tolerances of the largest displacement within a sphere."""
 
 
 def field_by_distance() -> Figure:
@@ -94,9 +95,10 @@ def field_by_distance() -> Figure:
         axes.vlines(one.radius_mm, one.mean_mm, one.largest_mm, color=colour, lw=1.0, alpha=0.7)
         axes.plot(one.radius_mm, one.mean_mm, mark, color=colour, ms=5, mec=INK, mew=0.5,
                   label=f"measured, {one.name}: mean, line to the largest")  # fmt: skip
-    for inner, outer, limit in ACCEPTED:
-        label = "tolerance of TG-284" if inner == 0 else None
-        axes.plot([inner, outer], [limit, limit], color=GREEN, lw=2.0, ls="--", label=label)
+    accepted = sorted((t.radius_mm, t.limit_mm) for t in tolerances() if PLANNING in t.name)
+    radii, limits = zip(*accepted, strict=True)
+    axes.stairs(limits, (0.0, *radii), baseline=None, color=GREEN, lw=2.0, ls="--",
+                label="tolerance of TG-284")  # fmt: skip
     axes.set_xlim(0, 250)
     axes.set_ylim(0, 32)
     axes.set_xlabel("distance from the isocentre, mm")
