@@ -219,7 +219,8 @@ def error_by_distance(study: Study) -> Figure:
         axes.semilogy(middle, rms, color=colour, lw=1.8, label=f"{name}: root mean square")
         axes.semilogy(middle, top, color=colour, lw=1.2, ls=":", label=f"{name}: 95 % below")
     sd = [np.sqrt(np.nanmean(expected[shell == n] ** 2)) for n in kept]
-    axes.semilogy(middle, sd, color=ORANGE, lw=1.8, ls="--", label="standard deviation told")
+    told = "standard deviation as the fit tells it"
+    axes.semilogy(middle, sd, color=ORANGE, lw=1.8, ls="--", label=told)
     axes.set_xlabel("distance from the isocentre, mm")
     axes.set_ylabel("error of place, mm")
     axes.grid(color="#e3e7ec", lw=0.6, which="major")
