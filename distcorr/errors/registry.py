@@ -413,3 +413,4 @@ REGISTRY: dict[Code, Entry] = {
         "run again with --debug and report the traceback",
     ),
 }
+"""Severity, meaning and remedy of every code."""
