@@ -106,13 +106,11 @@ class Room:
         left_out = f"   :exclude-members: {', '.join(others)}\n" if others else ""
         return (
             f"# distcorr.{self.name}\n\n"
-            f"{self.summary}\n\n"
             f"[All rooms](../api.md), [source](../../../{source})\n\n"
             "```{eval-rst}\n"
             f".. automodule:: distcorr.{self.name}\n"
             "   :members:\n"
             f"{left_out}"
-            "   :show-inheritance:\n"
             "```\n"
         )
 
