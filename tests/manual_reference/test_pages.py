@@ -113,11 +113,15 @@ def test_every_public_name_has_a_summary(bench, docs):
 def test_gains_are_those_of_the_physics(bench):
     revealed = bench("manual_revealed")
     state = revealed.VendorState
-    told = {(r.coronal, r.axial, r.table_move_mm): r.told for r in revealed.rows()}
-    assert told[state.ND, state.ND, 0.0] == "nothing: refused"
-    assert told[state.DIS2D, state.DIS2D, 0.0] == "D_y and D_z"
-    assert told[state.ND, state.DIS3D, 0.0] == "all of D"
-    assert told[state.ND, state.ND, revealed.TABLE_MOVE_MM] == "all of D"
+
+    def told(coronal, axial, move_mm=0.0):
+        gain = revealed.pair_gain(coronal, axial, move_mm)
+        return revealed.Row(coronal, axial, move_mm, gain).told
+
+    assert told(state.ND, state.ND) == "nothing: refused"
+    assert told(state.DIS2D, state.DIS2D) == "D_y and D_z"
+    assert told(state.ND, state.DIS3D) == "all of D"
+    assert told(state.ND, state.ND, revealed.TABLE_MOVE_MM) == "all of D"
 
 
 def test_a_correction_opens_without_the_package(docs, tmp_path, monkeypatch):
