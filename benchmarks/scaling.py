@@ -76,7 +76,18 @@ class Extent:
 
 
 FULL = Extent()
-QUICK = Extent((8.0, 7.0, 6.0, 5.0), (1, 2), (0,), 12.0, (1, 3), 9, 3, (100, 1_000), (20, 40), 12)
+QUICK = Extent(
+    coarsen=(8.0, 6.0, 5.0, 4.0),
+    subjects=(1, 2, 4),
+    seeds=(0,),
+    scans=(1, 10),
+    arriving=60,
+    chunk=20,
+    books=(1_000, 100_000),
+    empty=(300, 1_000),
+    shared=30,
+)
+"""Enough to try every step, and the shape of the curves at a tenth of the cost."""
 
 
 def task(name: str, **settings: object) -> Figures:
