@@ -84,9 +84,14 @@ class Growth:
     def unit_table(self, scale: float, unit: str) -> Table:
         """Show the unit costs, multiplied by ``scale`` into ``unit``."""
         rows = tuple(
-            (name, f"{scale * cost:.3g}", f"{scale * error:.2g}")
+            (name, _rounded(scale * cost, 3), _rounded(scale * error, 2))
             for name, cost, error in zip(
                 self.names, self.unit_cost, self.standard_errors, strict=True
             )
         )
         return Table(("cause", unit, "standard error"), rows)
+
+
+def _rounded(value: float, digits: int) -> str:
+    """So many digits that count, without an exponent as long as there is none to need."""
+    return f"{float(f'{value:.{digits}g}'):g}"

@@ -81,8 +81,8 @@ QUICK = Extent(
     subjects=(1, 2, 4),
     seeds=(0,),
     scans=(1, 10),
-    arriving=60,
-    chunk=20,
+    arriving=300,
+    chunk=100,
     books=(1_000, 100_000),
     empty=(300, 1_000),
     shared=30,
@@ -316,21 +316,19 @@ def main() -> None:
 
 def sections_of(figures: Figures, extent: Extent) -> list[Section]:
     """Make the sections of what was measured; the extrapolation needs all but the subjects."""
+    voxel_mm, options = extent.batch_voxel_mm, "" if extent == FULL else " --quick"
     sections = []
     if "voxels" in figures:
-        sections.append(voxels_section(figures["voxels"]))
+        sections.append(voxels_section(figures["voxels"], options))
     if "subjects" in figures:
-        sections.append(subjects_section(figures["subjects"], extent.batch_voxel_mm))
+        sections.append(subjects_section(figures["subjects"], voxel_mm, options))
     if "scans" in figures:
-        sections.append(scans_section(figures["scans"], extent.batch_voxel_mm))
+        sections.append(scans_section(figures["scans"], voxel_mm, options))
     if "workers" in figures:
-        sections.append(workers_section(figures["workers"], extent.batch_voxel_mm))
-    if {"voxels", "scans", "workers"} <= set(figures):
-        sections.append(
-            extrapolation_section(
-                **{name: figures[name] for name in ("voxels", "scans", "workers")}
-            )
-        )
+        sections.append(workers_section(figures["workers"], voxel_mm, options))
+    needed = ("voxels", "scans", "workers")
+    if set(needed) <= set(figures):
+        sections.append(extrapolation_section(*(figures[one] for one in needed), options))
     return sections
 
 

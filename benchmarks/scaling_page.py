@@ -17,7 +17,7 @@ figure: wall time also holds what else the machine did. Costs are fitted by leas
 the relative residuals; *residual* is measured over fitted, less one.
 """
 
-COMMAND = "python benchmarks/scaling.py --parts {} --log scaling.jsonl"
+COMMAND = "python benchmarks/scaling.py --parts {}"
 PACKAGES = ("numba", "SimpleITK", "scipy")
 STUDY = 100_000
 WORKERS = (10, 100, 1000)
@@ -58,7 +58,7 @@ def batch_growth(runs: Sequence[Figures]) -> Growth:
     return Growth.fitted(names, causes, [run["cpu_s"] for run in runs])
 
 
-def voxels_section(rows: Sequence[Figures]) -> Section:
+def voxels_section(rows: Sequence[Figures], options: str = "") -> Section:
     """Show learning and applying at several voxel sizes."""
     learning, applying, memory = learning_growth(rows), applying_growth(rows), memory_growth(rows)
     learned = Table(
@@ -107,7 +107,7 @@ def voxels_section(rows: Sequence[Figures]) -> Section:
     )  # fmt: skip
     return Section(
         "Voxels",
-        COMMAND.format("voxels"),
+        COMMAND.format("voxels") + options,
         PACKAGES,
         (
             "Learning from two references of simulated legs (DICOM; axial 400 x 400 x 400 mm, "
@@ -127,7 +127,7 @@ def voxels_section(rows: Sequence[Figures]) -> Section:
     )
 
 
-def subjects_section(rows: Sequence[Figures], voxel_mm: float) -> Section:
+def subjects_section(rows: Sequence[Figures], voxel_mm: float, options: str = "") -> Section:
     """Show what more references cost and bring, over all seeds."""
     counts = sorted({row["subjects"] for row in rows})
     by_count = {n: [row for row in rows if row["subjects"] == n] for n in counts}
@@ -152,7 +152,7 @@ def subjects_section(rows: Sequence[Figures], voxel_mm: float) -> Section:
     seeds = len({row["seed"] for row in rows})
     return Section(
         "Subjects",
-        COMMAND.format("subjects"),
+        COMMAND.format("subjects") + options,
         PACKAGES,
         (
             f"Simulated legs in voxels of {voxel_mm:g} mm, both scans DIS2D, a random field for "
@@ -166,7 +166,7 @@ def subjects_section(rows: Sequence[Figures], voxel_mm: float) -> Section:
     )
 
 
-def scans_section(found: Figures, voxel_mm: float) -> Section:
+def scans_section(found: Figures, voxel_mm: float, options: str = "") -> Section:
     """Show batches that come at once, one that grows, and books without images."""
     growth = batch_growth(found["runs"])
     runs = Table(
@@ -192,7 +192,7 @@ def scans_section(found: Figures, voxel_mm: float) -> Section:
     )  # fmt: skip
     return Section(
         "Scans",
-        COMMAND.format("scans"),
+        COMMAND.format("scans") + options,
         PACKAGES,
         (
             f"`distcorr apply --jobs 1 --no-report` over scans of {voxel_mm:g} mm (NRRD). Each "
@@ -213,7 +213,7 @@ def scans_section(found: Figures, voxel_mm: float) -> Section:
     )
 
 
-def workers_section(found: Figures, voxel_mm: float) -> Section:
+def workers_section(found: Figures, voxel_mm: float, options: str = "") -> Section:
     """Show workers of both kinds, and messages without work."""
     names = {"ALONE": "this process", "POOL": "local workers", "CLUSTER": "Dask workers"}
     ways = Table(
@@ -239,7 +239,7 @@ def workers_section(found: Figures, voxel_mm: float) -> Section:
     )  # fmt: skip
     return Section(
         "Workers",
-        COMMAND.format("workers"),
+        COMMAND.format("workers") + options,
         (*PACKAGES, "distributed"),
         (
             f"{found['ways'][0]['scans']} scans of {voxel_mm:g} mm, timed from the end of the "
@@ -253,7 +253,9 @@ def workers_section(found: Figures, voxel_mm: float) -> Section:
     )
 
 
-def extrapolation_section(voxels: Sequence[Figures], scans: Figures, workers: Figures) -> Section:
+def extrapolation_section(
+    voxels: Sequence[Figures], scans: Figures, workers: Figures, options: str = ""
+) -> Section:
     """Carry the finest voxels over to a study of 100,000 scans."""
     finest = min(voxels, key=lambda row: float(row["coarsen"]))
     found, growth = finest["apply"], applying_growth(voxels)
@@ -293,7 +295,7 @@ def extrapolation_section(voxels: Sequence[Figures], scans: Figures, workers: Fi
     ]  # fmt: skip
     return Section(
         f"Extrapolation to {STUDY:,} scans",
-        COMMAND.format("voxels scans workers"),
+        COMMAND.format("voxels scans workers") + options,
         (*PACKAGES, "distributed"),
         (
             f"Nothing in this table was measured at this size, but for the table of "

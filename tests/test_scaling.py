@@ -93,7 +93,7 @@ def test_unit_costs_are_found_and_known_as_well_as_they_scatter(bench):
     assert 0.6 < np.mean(np.abs(off) < 1.0) < 0.76
     table = found.unit_table(1e3, "ms")
     assert table.header == ("cause", "ms", "standard error")
-    assert table.rows[0][:2] == ("start", "2e+03")
+    assert table.rows[0][:2] == ("start", "2000")
 
 
 def test_causes_that_always_come_together_are_refused(bench):
@@ -160,6 +160,8 @@ def test_the_sections_say_what_was_measured_and_what_was_not(bench, tmp_path):
     assert "| CPU of every later run, by receipts | 0.28 h |" in text
     assert "| results.json | 26 MB |" in text
     assert "Nothing in this table was measured at this size" in text
+    assert "`python benchmarks/scaling.py --parts subjects --quick`" in text
+    assert "--quick" not in scaling.sections_of(figures, scaling.FULL)[0].markdown()
     few = scaling.sections_of({"scans": SCANS}, scaling.QUICK)
     assert [section.title for section in few] == ["Scans"]
 
