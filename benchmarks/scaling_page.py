@@ -264,7 +264,7 @@ def extrapolation_section(
     looks = found["looks"]
     moved = found["input_bytes"] + _output_bytes(found)
     empty = workers["empty"][-1]
-    message_s = empty["wall_s"] / empty["scans"]
+    message_s = empty["cpu_s"] / empty["scans"]  # client and scheduler wait for each other
     books = scans["books"][-1]
     share = STUDY / books["scans"]
     hour, tera = 3600.0, 1e12
@@ -276,8 +276,8 @@ def extrapolation_section(
              _duration(max(STUDY * scan_s / count, STUDY * message_s)))
             for count in WORKERS
         ),
-        ("wall below which the scheduler does not go", _duration(STUDY * message_s)),
-        ("workers that one scheduler can feed", f"{scan_s / message_s:,.0f}"),
+        ("wall of messages alone, at least", _duration(STUDY * message_s)),
+        ("workers that one scheduler can feed, at most", f"{scan_s / message_s:,.0f}"),
         ("scheduler and client, memory for all jobs",
          f"{STUDY * empty['grown_mb'] / empty['scans'] / 1e3:.1f} GB"),
         # To know the scan, to load it, and to record what was written.

@@ -154,8 +154,8 @@ def test_the_sections_say_what_was_measured_and_what_was_not(bench, tmp_path):
     assert "| 2 | 9.0 | 5.0 | 300 | 2.00 | 0.050 to 0.060 | 0.200 |" in text
     # 100,000 scans of 0.1 s and 54 million voxels of 0.15 s each.
     assert "| CPU of all | 228 ± 0 h |" in text
-    assert "| wall with 1,000 workers, if they share nothing | 17 min |" in text
-    assert "| workers that one scheduler can feed | 820 |" in text
+    assert "| wall with 1,000 workers, if they share nothing | 14 min |" in text
+    assert "| workers that one scheduler can feed, at most | 1,171 |" in text
     assert "| read to correct | 26.1 TB |" in text
     assert "| CPU of every later run, by receipts | 0.28 h |" in text
     assert "| results.json | 26 MB |" in text
