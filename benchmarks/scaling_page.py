@@ -14,7 +14,8 @@ HEAD = """# How cost grows: figures
 `benchmarks/scaling.py` writes this page; [scaling](../explanation/scaling.md) explains it.
 Each measurement is a process of its own with one thread. Processor time (CPU) is the main
 figure: wall time also holds what else the machine did. Costs are fitted by least squares of
-the relative residuals; *residual* is measured over fitted, less one.
+the relative residuals; *residual* is measured over fitted, less one. A part that is missing
+here has not been measured yet.
 """
 
 COMMAND = "python benchmarks/scaling.py --parts {}"
