@@ -9,18 +9,14 @@ a process of its own. The first run compiles; the second is judged. Usage:
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from apply import SPACING_MM, example_correction, example_scan
+from timed import Used, timed_command
 
 from distcorr.dicom.export import MRSeriesHeader, write_classic_series
 from distcorr.facts import AcquisitionDimension, Scanner, VendorState
@@ -29,17 +25,6 @@ from distcorr.space import PatientPosition
 TARGET_S = 10.0
 TARGET_VOLUMES = 4.0
 """Peak memory at most, in volumes of float32."""
-
-_RUN = "import sys; from distcorr.cli.main import main; sys.argv[0] = 'distcorr'; main()"
-
-
-@dataclass(frozen=True, slots=True)
-class Used:
-    """What one run took."""
-
-    seconds: float
-    cpu_s: float
-    peak_bytes: int
 
 
 def write_example(size: tuple[int, int, int], folder: Path) -> None:
@@ -69,15 +54,7 @@ def run(folder: Path, image_format: str, interpolation: str, threads: int) -> Us
     arguments = ["apply", str(folder / "scanner.distcorr"), str(folder / "scan")]
     arguments += ["-o", str(folder / "out"), "--overwrite", "--quiet"]
     arguments += ["--format", image_format, "--interpolation", interpolation]
-    environment = os.environ | {"NUMBA_NUM_THREADS": str(threads)}
-    begun = time.perf_counter()
-    child = subprocess.Popen([sys.executable, "-c", _RUN, *arguments], env=environment)
-    _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(f"distcorr apply failed with {child.returncode}")
-    seconds = time.perf_counter() - begun
-    return Used(seconds, used.ru_utime + used.ru_stime, 1024 * used.ru_maxrss)
+    return timed_command(arguments, threads)
 
 
 def verdict(used: Used, voxels: int) -> list[str]:

@@ -69,11 +69,6 @@ class Way(StrEnum):
     POOL = "local pool"
     CLUSTER = "Dask workers"
 
-    @property
-    def cores(self) -> int:
-        """Processors that are kept busy."""
-        return 1 if self is Way.ALONE else WORKERS
-
 
 @dataclass(frozen=True, slots=True)
 class Speed:
@@ -182,21 +177,21 @@ def family_processor_s() -> float:
 
 
 @contextmanager
-def pool_of(way: Way, work: Work) -> Iterator[Pool]:
-    """Start the workers."""
+def pool_of(way: Way, work: Work, workers: int) -> Iterator[Pool]:
+    """Start so many workers; a process that works alone is its only one."""
     if way is Way.ALONE:
         with threads(1):
             yield InProcess(work)
     elif way is Way.POOL:
-        yield LocalPool(work, WORKERS, 1)
+        yield LocalPool(work, workers, 1)
     else:
         with LocalCluster(
-            n_workers=WORKERS, threads_per_worker=1, dashboard_address=":0", memory_limit=0
+            n_workers=workers, threads_per_worker=1, dashboard_address=":0", memory_limit=0
         ) as cluster:
             yield cluster_pool(work, cluster.scheduler_address)
 
 
-def measure(way: Way, folder: Path, jobs: Sequence[Job]) -> Speed:
+def measure(way: Way, folder: Path, jobs: Sequence[Job], workers: int = WORKERS) -> Speed:
     """Correct all scans and take the time."""
     out = fresh(folder / f"out-{way.name.lower()}")
     path = folder / "scanner.distcorr"
@@ -210,12 +205,12 @@ def measure(way: Way, folder: Path, jobs: Sequence[Job]) -> Speed:
         )
         table = Table(out, jobs, overwrite=False)
         clock = Clock(len(jobs))
-        with pool_of(way, work) as pool:
+        with pool_of(way, work, workers) as pool:
             run(jobs, pool, table, claim, clock)
     failed = [row for row in table.rows if row.status is not Status.CORRECTED]
     if failed:
         raise RuntimeError(f"{failed[0].scan}: {failed[0].what}")
-    return clock.speed(way.cores)
+    return clock.speed(1 if way is Way.ALONE else workers)
 
 
 def measure_apart(way: Way, folder: Path, scans: int) -> Speed:
@@ -308,11 +303,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the scans are kept, or are to be made")
     parser.add_argument("--scans", type=int, default=200)
     parser.add_argument("--voxel", type=float, default=5.0, help="mm")
+    parser.add_argument("--workers", type=int, default=WORKERS, help=argparse.SUPPRESS)
     parser.add_argument("--way", choices=[way.name for way in Way], help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.way is not None:
         jobs = plan(scans_of(chosen.folder, chosen.scans), STATEMENT)
-        speed = measure(Way[chosen.way], chosen.folder, jobs)
+        speed = measure(Way[chosen.way], chosen.folder, jobs, chosen.workers)
         print(json.dumps({name: getattr(speed, name) for name in Speed.__slots__}))
         return
     make_material(chosen.folder, chosen.scans, chosen.voxel)

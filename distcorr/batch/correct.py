@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from distcorr.apply import apply_correction
@@ -17,6 +17,7 @@ from distcorr.batch.folder import Claim
 from distcorr.batch.formats import WRITERS, ImageFormat, Product, Writer
 from distcorr.batch.jobs import Job
 from distcorr.batch.load import LoadedScan, load_scan
+from distcorr.batch.receipts import Receipt, stamp_of
 from distcorr.batch.recipe import Recipe
 from distcorr.batch.records import (
     AttachmentRecord,
@@ -78,6 +79,8 @@ class Outcome:
         By the names of the corrected files; empty as ``findings`` is.
     done_before : bool
         Whether an earlier run had done it.
+    receipt : Receipt, optional
+        Of what had been done before; what this run has written is read by the next.
     """
 
     outputs: tuple[Path, ...]
@@ -87,6 +90,7 @@ class Outcome:
     attachments: tuple[AttachmentRecord, ...]
     attachment_findings: tuple[tuple[str, tuple[Finding, ...]], ...]
     done_before: bool
+    receipt: Receipt | None = None
 
     @property
     def lost(self) -> tuple[AttachmentRecord, ...]:
@@ -100,7 +104,8 @@ def correct(
     """Correct one scan and what was drawn on it, and write all of it, unless that has been done.
 
     Done is what an intact record says: made from the same content of input files
-    and correction with the same options, and all outputs as they were written.
+    and correction with the same options, and all outputs as they were written. Files
+    are read for it unless they are as the job's receipt says.
 
     Parameters
     ----------
@@ -120,13 +125,18 @@ def correct(
     """
     destination.claim.require_current()
     files = InputFiles.below(job.path)
-    attached = [(one, drawing_sha256(one)) for one in job.attachments]
-    key = recipe.key(job, files.sha256(), attached, destination.image_format)
     made = destination.writer.outputs(job.name)
     record = destination.directory / record_name(job.name)
     stored = StoredRecord.read(record)
-    if stored is not None and stored.key == key and stored.intact(destination.directory):
-        return _outcome(destination, record, stored, (), (), done_before=True)
+    stamp = None if stored is None else _stamp(job, files, record, stored)
+    known = job.receipt is not None and job.receipt.stamp == stamp
+    contents = job.receipt.contents if job.receipt is not None and known else _read(job, files)
+    attached = list(zip(job.attachments, contents[1:], strict=True))
+    key = recipe.key(job, contents[0], attached, destination.image_format)
+    if stored is not None and _is_done(stored, key, destination, unread=known):
+        receipt = None if stamp is None else Receipt(stamp=stamp, contents=contents)
+        outcome = _outcome(destination, record, stored, (), (), done_before=True)
+        return replace(outcome, receipt=receipt)
     drawn = [name for one in job.attachments for name in one.outputs]
     paths = [destination.directory / name for name in (*made, *drawn, record.name)]
     _refuse_existing(paths, stored, key, overwrite=destination.overwrite)
@@ -147,6 +157,22 @@ def correct(
     stored = StoredRecord.model_validate_json(text)
     told = tuple((one.record.name, one.findings) for one in drawings)
     return _outcome(destination, record, stored, findings, told, done_before=False)
+
+
+def _is_done(stored: StoredRecord, key: str, destination: Destination, *, unread: bool) -> bool:
+    return stored.key == key and (unread or stored.intact(destination.directory))
+
+
+def _read(job: Job, files: InputFiles) -> tuple[str, ...]:
+    """Hash the scan, and each thing that was drawn on it."""
+    return (files.sha256(), *(drawing_sha256(one) for one in job.attachments))
+
+
+def _stamp(job: Job, files: InputFiles, record: Path, stored: StoredRecord) -> str | None:
+    """Stamp all that would have to be read to know that a scan is done."""
+    inputs = [file for file, _, _ in files.states]
+    drawn = [one.path for one in job.attachments]
+    return stamp_of([*inputs, *drawn, record, *stored.files(record.parent)])
 
 
 def _recorded(

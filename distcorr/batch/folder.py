@@ -5,6 +5,7 @@ The folder ``.distcorr`` inside holds what this takes::
     run.lock       locked by the run as long as it lives
     commit.lock    locked by whoever moves outputs into place, for milliseconds
     run            number of the present run, random; absent between runs
+    receipts.json  what earlier runs found, see :mod:`distcorr.batch.receipts`
     staged/*/      outputs of one scan that are being written
 
 A worker writes the outputs of a scan into a staged folder, forces them to the

@@ -11,6 +11,7 @@ from pathlib import Path
 from distcorr.batch.attachments import Attachment, attachments_of_scan, require_distinct
 from distcorr.batch.cohort import Cohort, CohortScan, read_cohort
 from distcorr.batch.load import Statement
+from distcorr.batch.receipts import Receipt
 from distcorr.errors import Code, DistcorrError
 from distcorr.images import SUFFIXES
 from distcorr.space import FileAxes
@@ -33,6 +34,8 @@ class Job:
         What was drawn on the scan.
     mesh_axes : FileAxes, optional
         Axes of its meshes, where their files do not state them or are wrong.
+    receipt : Receipt, optional
+        What an earlier run found; None to read all files in full.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Job:
     part: str | None = None
     attachments: tuple[Attachment, ...] = ()
     mesh_axes: FileAxes | None = None
+    receipt: Receipt | None = None
 
 
 def plan(series: Sequence[Path], statement: Statement, part: str | None = None) -> list[Job]:

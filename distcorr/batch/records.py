@@ -207,6 +207,15 @@ class StoredRecord(BaseModel):
         except (OSError, ValidationError):
             return None
 
+    def files(self, directory: Path) -> list[Path]:
+        """List the files of all outputs as they are."""
+        paths = [directory / output.name for output in self.outputs]
+        return [
+            file
+            for path in paths
+            for file in ([path / name for name in files_below(path)] if path.is_dir() else [path])
+        ]
+
     def intact(self, directory: Path) -> bool:
         """Whether all outputs are there and hold what was written."""
         return all(output.intact(directory) for output in self.outputs)

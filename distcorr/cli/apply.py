@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,7 @@ from distcorr.batch.folder import claimed
 from distcorr.batch.follow import FollowOptions
 from distcorr.batch.formats import ImageFormat
 from distcorr.batch.jobs import Job, plan, refuse_outputs_in_inputs
+from distcorr.batch.receipts import Receipt, read_receipts, write_receipts
 from distcorr.batch.recipe import load_grid
 from distcorr.batch.records import AttachmentRecord
 from distcorr.batch.results import Row, Status, Table
@@ -97,6 +99,13 @@ def apply(
     part: PartOption = None,
     max_memory: MaxMemoryOption = None,
     overwrite: OverwriteOption = False,
+    reread: Annotated[
+        bool,
+        typer.Option(
+            "--reread",
+            help="Read all files of finished scans, even where sizes and times are as before.",
+        ),
+    ] = False,
     report: Annotated[
         bool,
         typer.Option(
@@ -138,6 +147,8 @@ def apply(
             budget = Budget.of_workers(kind, max_memory)
         work = Work(correction.absolute(), identifier, options, grid, destination, budget)
         table = Table(claim.directory, planned, overwrite=overwrite)
+        receipts = {} if reread else read_receipts(claim.directory)
+        planned = [replace(job, receipt=receipts.get(job.name)) for job in planned]
         interrupted = False
         with file_progress("correcting", quiet=quiet) as progress:
             ear = _Ear(progress, len(planned))
@@ -149,6 +160,8 @@ def apply(
                 run(planned, pool, table, claim, ear)
             except KeyboardInterrupt:
                 interrupted = True
+            finally:
+                write_receipts(claim.directory, receipts | ear.receipts)
         if not quiet:
             _print(table, out, ear)
         if report and not interrupted:
@@ -181,6 +194,12 @@ class _Ear:
     def done_before(self) -> int:
         """Scans that an earlier run had corrected."""
         return sum(outcome.done_before for outcome in self.outcomes.values())
+
+    @property
+    def receipts(self) -> dict[str, Receipt]:
+        """Of scans that were found done."""
+        found = ((name, outcome.receipt) for name, outcome in self.outcomes.items())
+        return {name: receipt for name, receipt in found if receipt is not None}
 
     @property
     def lost(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -107,7 +108,7 @@ class Correction:
         """Smallest determinant of I + dD/dr over the lattice's domain."""
         return self.lattice.min_jacobian()
 
-    @property
+    @cached_property
     def identifier(self) -> str:
         """SHA-256 of the stored content: equal for equal corrections, recorded in outputs."""
         from distcorr.correction.storage import identifier  # it builds corrections itself

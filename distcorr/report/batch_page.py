@@ -17,6 +17,10 @@ from distcorr.space import Volume
 MAX_THUMBNAILS = 200
 """The worst scans get pictures, of some 30 kB each; a page of more opens slowly."""
 
+MAX_ROWS = 5000
+"""The worst scans get rows, of some 0.4 kB each without pictures. Chromium drew so many in
+1.5 s of processor time, and had not drawn a hundred thousand when it was given up."""
+
 GENERATOR = "distcorr batch page"
 """Stands in the head of every such page, so that it is known from other files."""
 
@@ -66,7 +70,7 @@ def write_batch_report(
     DistcorrError
         ``output-exists`` or ``output-unwritable``.
     """
-    ordered = results.worst_first()
+    ordered = _listed(results.worst_first())
     pictured = [scan for scan in ordered if scan.corrected is not None][:MAX_THUMBNAILS]
     thumbnails: dict[str, Thumbnail | None] = {}
     for number, scan in enumerate(pictured, 1):
@@ -103,6 +107,14 @@ def render_batch(results: Results, views: list[ScanView]) -> str:
             "version": __version__,
         },
     )
+
+
+def _listed(ordered: list[ScanResult]) -> list[ScanResult]:
+    """Choose the rows of the page; where there are too many, the worst that were tried."""
+    # Of an interrupted batch, the unfinished would crowd out all that there is to see.
+    tried_first = sorted(ordered, key=lambda scan: scan.status is Status.UNFINISHED)
+    listed = {scan.name for scan in tried_first[:MAX_ROWS]}
+    return [scan for scan in ordered if scan.name in listed]
 
 
 def _thumbnail(scan: ScanResult, load: LoadVolume) -> Thumbnail | None:

@@ -51,7 +51,8 @@ def test_what_is_done_is_not_done_again(
 ) -> None:
     first = once(job)
     monkeypatch.setattr(correct_module, "load_scan", None)
-    assert once(job) == replace(first, findings=(), done_before=True)
+    found = once(job)
+    assert replace(found, receipt=None) == replace(first, findings=(), done_before=True)
 
 
 @pytest.mark.parametrize("damage", ["lost", "cut", "edited", "record lost", "record cut"])

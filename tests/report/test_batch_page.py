@@ -12,6 +12,7 @@ import pytest
 from distcorr.dicom import load_series
 from distcorr.errors import Code, DistcorrError
 from distcorr.images import write_volume
+from distcorr.report import batch_page
 from distcorr.report.batch_page import ScanView, render_batch, write_batch_report
 from distcorr.report.results import Results, Status, read_results
 from distcorr.report.thumbnails import make_thumbnail
@@ -101,6 +102,22 @@ def test_the_page(tmp_path: Path) -> None:
     assert "The batch has not come to its end" in told
     with pytest.raises(DistcorrError):
         write_batch_report(RESULTS, path, load_example)
+
+
+def test_a_page_of_too_many_scans_lists_the_worst_that_were_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_page, "MAX_ROWS", 2)
+    write_batch_report(RESULTS, tmp_path / "batch.html", load_example)
+    text = (tmp_path / "batch.html").read_text(encoding="utf-8")
+    Page(text)
+    assert re.findall(r'class="name" data-value="(\w+)"', text) == ["broken", "far"]
+    assert len(images(text)) == 2  # before and after of the one corrected scan with a row
+    told = words(text)
+    assert "The 2 worst scans" in told
+    assert "Of 4 scans these are the worst" in told
+    assert "2 corrected, 1 failed, 1 unfinished" in told
+    assert "One row for each scan;" in told
 
 
 def test_names_are_escaped_and_nothing_corrected_is_said() -> None:
