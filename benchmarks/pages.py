@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from distcorr import __version__
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -58,7 +60,8 @@ def environment(packages: Iterable[str]) -> str:
     """Name machine, system, versions and date; an absent package is named as absent."""
     memory_gb = psutil.virtual_memory().total / 1e9
     machine = f"{os.cpu_count()} cores ({_processor()}), {memory_gb:.0f} GB, {platform.system()}"
-    versions = ", ".join(f"{name} {_version(name)}" for name in ("distcorr", "numpy", *packages))
+    others = [f"{name} {_version(name)}" for name in ("numpy", *packages)]
+    versions = ", ".join([f"distcorr {__version__}", *others])
     return f"{machine}, Python {platform.python_version()}; {versions}; {date.today().isoformat()}"
 
 
