@@ -2,17 +2,17 @@
 
 Slices are recognised by their pixels, in any of the eight ways in which a plane can
 be turned and mirrored, whatever the brightness is scaled to; then the places of their
-corners are compared. What is found several times, as empty slices are, counts where
-it lies best. Where a reader has resampled, no pixel is left as it was: each plane of
-its volume is then compared with the true slices, interpolated linearly between
-neighbours, and the shift is sought that makes them most alike.
+corners are compared. Of several volumes the best counts; within a volume every copy
+of a slice has to lie where one of its kind does. Where a reader has resampled, no
+pixel is left as it was: each plane of its volume is then compared with the true
+slices, interpolated linearly between neighbours, and the shift is sought that makes
+them most alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -66,12 +66,12 @@ class Candidate:
         """Places (m, 3) of indices (m, 3)."""
         return index @ self.T_lps_index[:3, :3].T + self.T_lps_index[:3, 3]
 
-    @cached_property
-    def planes(self) -> tuple[_Plane, ...]:
-        """All its planes along all axes."""
+    def planes(self, shapes: set[tuple[int, ...]]) -> tuple[_Plane, ...]:
+        """Return its planes along all axes that have one of the shapes, each sorted."""
         return tuple(
             _Plane(self, axis, k, _Look.of(np.take(self.array, k, axis)))
             for axis in range(3)
+            if tuple(sorted(np.delete(self.array.shape, axis).tolist())) in shapes
             for k in range(self.array.shape[axis])
         )
 
@@ -83,8 +83,14 @@ class _Look:
     pixels: Array
     figures: Array
 
+    @property
+    def blank(self) -> bool:
+        """Whether nothing is to be seen."""
+        return not self.pixels.any()
+
     @classmethod
     def of(cls, pixels: NDArray[Any]) -> _Look:
+        """Scale a picture."""
         values = pixels.astype(np.float64)
         low, high = values.min(), values.max()
         values = (values - low) / (high - low) if high > low else np.zeros_like(values)
@@ -138,20 +144,59 @@ def place_all(
     tolerance_mm : float
         A slice that lies as near is not sought in resampled volumes.
     """
-    planes = [plane for candidate in candidates for plane in candidate.planes]
-    copied: set[_Plane] = set()
-    off = [[_nearest_equal(one, planes, copied) for one in stack.slices] for stack in stacks]
-    resampled = [one for one in candidates if not _is_copy(one, copied)]
+    shapes = {tuple(sorted(one.pixels.shape)) for stack in stacks for one in stack.slices}
+    planes = [plane for candidate in candidates for plane in candidate.planes(shapes)]
+    apart = {
+        one: found
+        for stack in stacks
+        for one in stack.slices
+        if (found := _equal_planes(one, planes))
+    }
+    stray = _stray(apart)
+    copied = {plane for found in apart.values() for plane in found}
+    resampled = [one for one in candidates if not _is_copy(one, planes, copied)]
     return [
-        _with_likeness(stack, mm, resampled, tolerance_mm)
-        for stack, mm in zip(stacks, off, strict=True)
+        _with_likeness(
+            stack,
+            [_best(apart.get(one, {}), stray) for one in stack.slices],
+            resampled,
+            tolerance_mm,
+        )
+        for stack in stacks
     ]
 
 
-def _is_copy(candidate: Candidate, copied: set[_Plane]) -> bool:
-    """Whether the planes along one axis are slices as they were read."""
+def _stray(apart: dict[Slice, dict[_Plane, float]]) -> dict[_Plane, float]:
+    """How far each copied plane is from the nearest slice that it may be, mm."""
+    nearest: dict[_Plane, float] = {}
+    for found in apart.values():
+        for plane, mm in found.items():
+            nearest[plane] = min(mm, nearest.get(plane, np.inf))
+    return {plane: 0.0 if plane.look.blank else mm for plane, mm in nearest.items()}
+
+
+def _best(found: dict[_Plane, float], stray: dict[_Plane, float]) -> float:
+    """Distance of a slice from its place in the volume that has it best, mm.
+
+    A volume that holds it once more, elsewhere, has it there as well.
+    """
+    by_volume: dict[Candidate, list[_Plane]] = {}
+    for plane in found:
+        by_volume.setdefault(plane.candidate, []).append(plane)
+    return min(
+        (
+            max(min(found[one] for one in own), max(stray[one] for one in own))
+            for own in by_volume.values()
+        ),
+        default=np.inf,
+    )
+
+
+def _is_copy(candidate: Candidate, planes: Sequence[_Plane], copied: set[_Plane]) -> bool:
+    """Whether most planes along one axis are slices as they were read."""
+    own = [one for one in planes if one.candidate is candidate and not one.look.blank]
     for axis in range(3):
-        filled = [one for one in candidate.planes if one.axis == axis and one.look.pixels.any()]
+        filled = [one for one in own if one.axis == axis]
         if filled and 2 * len(copied.intersection(filled)) >= len(filled):
             return True
     return False
@@ -172,14 +217,10 @@ def _with_likeness(
     return Placement(len(off), len(off) - len(found), max(found, default=0.0), len(better))
 
 
-def _nearest_equal(one: Slice, planes: Sequence[_Plane], copied: set[_Plane]) -> float:
-    """Least distance of the corners of a plane with equal pixels, mm; inf if there is none.
-
-    All such planes are added to ``copied``.
-    """
+def _equal_planes(one: Slice, planes: Sequence[_Plane]) -> dict[_Plane, float]:
+    """Planes with the pixels of a slice, and how far their corners are from its own, mm."""
     look, corners = _Look.of(one.pixels), one.corner_pixels
-    true = one.lps(corners)
-    best = np.inf
+    true, found = one.lps(corners), {}
     for plane in planes:
         if np.abs(plane.look.figures - look.figures).max() > SAME_PIXELS:
             continue
@@ -188,13 +229,13 @@ def _nearest_equal(one: Slice, planes: Sequence[_Plane], copied: set[_Plane]) ->
                 continue
             if np.abs(turned - look.pixels).max() <= SAME_PIXELS:
                 places = plane.candidate.lps(plane.index(at[:, corners[:, 1], corners[:, 0]].T))
-                copied.add(plane)
-                best = min(best, float(np.linalg.norm(places - true, axis=1).max()))
-    return best
+                apart = float(np.linalg.norm(places - true, axis=1).max())
+                found[plane] = min(apart, found.get(plane, np.inf))
+    return found
 
 
 def _turns(pixels: Array) -> Iterator[tuple[Array, NDArray[np.intp]]]:
-    """A picture in its eight orientations, each with the indices its pixels come from."""
+    """Turn and mirror a picture in all eight ways, with the indices its pixels come from."""
     at = np.indices(pixels.shape)
     for transposed in (False, True):
         picture, index = (pixels.T, at.transpose(0, 2, 1)) if transposed else (pixels, at)
@@ -293,8 +334,10 @@ def _true_values(
     after = np.clip(np.searchsorted(places, height), 1, len(places) - 1)
     share = (height - places[after - 1]) / (places[after] - places[after - 1])
     share = np.where(np.abs(share - share.round()) < 1e-6, share.round(), share)
-    known = (share >= 0) & (share <= 1) & (
-        (places[after] - places[after - 1] <= MISSING_FRACTION * gap) | (share % 1 == 0)
+    known = (
+        (share >= 0)
+        & (share <= 1)
+        & ((places[after] - places[after - 1] <= MISSING_FRACTION * gap) | (share % 1 == 0))
     )
     out = np.full(len(points), np.nan)
     for n in np.unique(after[known]):
@@ -313,7 +356,5 @@ def _in_slice(one: Slice, points: Array) -> Array:
     steps = one.P_lps_pixel[:, :2]
     pixel = (points - one.P_lps_pixel[:, 2]) @ steps / (steps**2).sum(axis=0)
     return np.asarray(
-        map_coordinates(
-            one.pixels.astype(np.float64), pixel[:, ::-1].T, order=1, mode="constant", cval=np.nan
-        )
+        map_coordinates(one.values, pixel[:, ::-1].T, order=1, mode="constant", cval=np.nan)
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,11 @@ class Slice:
     source: str
     pixels: NDArray[Any]
     P_lps_pixel: Array
+
+    @cached_property
+    def values(self) -> Array:
+        """The pixels as they are interpolated."""
+        return self.pixels.astype(np.float64)
 
     @property
     def normal_lps(self) -> Array:
@@ -113,7 +119,7 @@ def _stacks_of(folder: str, paths: Sequence[Path]) -> list[Stack]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 frames = list(_slices(dcmread(path)))
-        except _Unplaced:
+        except _UnplacedError:
             unplaced += 1
             continue
         except Exception:  # decoders raise what they like
@@ -149,7 +155,7 @@ def _plane(one: Slice) -> str:
     return ("sagittal", "coronal", "axial")[int(np.abs(one.normal_lps).argmax())]
 
 
-class _Unplaced(Exception):
+class _UnplacedError(Exception):
     """The header does not say where the pixels are."""
 
 
@@ -161,7 +167,7 @@ def _slices(header: Dataset) -> Iterator[tuple[NDArray[Any], Array]]:
     frames = int(header.get("NumberOfFrames", 1))
     groups = header.get("PerFrameFunctionalGroupsSequence")
     if groups is None and frames > 1:
-        raise _Unplaced
+        raise _UnplacedError
     places = [_place(header, group) for group in (groups or [None])]
     pixels = header.pixel_array.reshape(len(places), header.Rows, header.Columns)
     yield from zip(pixels, places, strict=True)
@@ -179,7 +185,7 @@ def _place(header: Dataset, group: Dataset | None) -> Array:
             items = [one[sequence][0] for one in sources if sequence in one]
             value = items[0].get(keyword) if items else None
         if value is None or len(value) != count:
-            raise _Unplaced
+            raise _UnplacedError
         return np.array(value, dtype=np.float64)
 
     position = find("PlanePositionSequence", "ImagePositionPatient", 3)

@@ -60,7 +60,7 @@ class Tool:
     options : str
         How it is called.
     read : callable
-        Takes a folder and its files.
+        Takes a folder.
     """
 
     name: str
@@ -84,9 +84,7 @@ def by_distcorr(folder: Path) -> Reading:
             said.append(str(refusal))
             continue
         valid = None if volume.valid is None else volume.valid.transpose(2, 1, 0)
-        volumes.append(
-            Candidate(volume.array.transpose(2, 1, 0), volume.grid.T_lps_index, valid)
-        )
+        volumes.append(Candidate(volume.array.transpose(2, 1, 0), volume.grid.T_lps_index, valid))
     return Reading(tuple(volumes), tuple(said))
 
 
@@ -98,7 +96,7 @@ def by_dcm2niix(program: str, folder: Path) -> Reading:
             [program, *options], capture_output=True, text=True, errors="replace", timeout=300
         )
         lines = (ended.stdout + ended.stderr).splitlines()
-        told = [line for line in lines if not line.startswith(("Convert", "Found", "Chris", "Conv"))]
+        told = [line for line in lines if not line.startswith(("Chris Rorden", "Found", "Conver"))]
         if ended.returncode:
             told.append(f"exit status {ended.returncode}")
         return Reading(_niftis(Path(out)), tuple(line for line in told if line.strip()))
@@ -207,7 +205,7 @@ def by_dicom2nifti(package: ModuleType, folder: Path, *, mend: bool) -> Reading:
         settings.disable_resampling()
         settings.set_resample_spline_interpolation_order(0)
     failures = [line for line in printed.getvalue().splitlines() if _is_exception(line)]
-    return Reading(volumes, tuple([*log.said, *failures]))
+    return Reading(volumes, (*log.said, *failures))
 
 
 def _is_exception(line: str) -> bool:
@@ -307,5 +305,3 @@ def linked(files: Sequence[Path], folder: Path) -> Path:
     for path in files:
         (folder / path.name).symlink_to(path)
     return folder
-
-

@@ -65,9 +65,21 @@ def environment(packages: Iterable[str]) -> str:
     return f"{machine}, Python {platform.python_version()}; {versions}; {date.today().isoformat()}"
 
 
-def write_page(path: Path, head: str, sections: Sequence[Section]) -> None:
-    """Write a page, moved into place when whole."""
-    text = "\n".join([head.rstrip() + "\n", *(section.markdown() for section in sections)])
+def publish(section: Section, path: Path | None) -> None:
+    """Write a section where it was asked for, and print it otherwise."""
+    if path is None:
+        print(section.markdown())
+    else:
+        write_text(path, section.markdown())
+
+
+def write_page(path: Path, head: str, sections: Sequence[str]) -> None:
+    """Write a page of sections that are Markdown already."""
+    write_text(path, "\n".join(text.rstrip() + "\n" for text in (head, *sections)))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, moved into place when whole."""
     part = path.with_name(path.name + ".part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
