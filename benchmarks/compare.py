@@ -70,15 +70,12 @@ def make(one: Comparison, data: Path, folder: Path, scripts: Path) -> bool:
     """
     with tempfile.TemporaryDirectory() as scratch:
         target = Path(scratch) / "section.md"
-        child = subprocess.Popen(
-            command(one, data, target, scripts), stderr=subprocess.PIPE, text=True, errors="replace"
-        )
-        assert child.stderr is not None  # it is a pipe
-        said = []
-        for line in child.stderr:
-            sys.stderr.write(line)
-            said.append(line.strip())
-        status = child.wait()
+        run, said = command(one, data, target, scripts), []
+        with subprocess.Popen(run, stderr=subprocess.PIPE, text=True, errors="replace") as child:
+            for line in child.stderr or ():
+                sys.stderr.write(line)
+                said.append(line.strip())
+        status = child.returncode
         made = status == 0 and target.is_file()
         text = target.read_text(encoding="utf-8") if made else _failed(one, status, said)
     write_text(folder / f"{one.name}.md", text)

@@ -147,7 +147,6 @@ def rows_of(folder: Folder, readers: Sequence[Tool], scratch: Path) -> Iterator[
 def section(rows: Sequence[Row], readers: Sequence[Tool], absent: Sequence[str]) -> Section:
     """Put the tables together."""
     decided = [row for row in rows if row.stack.decidable]
-    undecidable = sorted({row.stack.folder for row in rows if not row.stack.decidable})
     parts: list[str | Table] = [
         f"{len(decided)} stacks of slices (series, and within a series each orientation) of the "
         "test data are read by each tool. The truth is each frame's own position, orientation "
@@ -166,15 +165,12 @@ def section(rows: Sequence[Row], readers: Sequence[Tool], absent: Sequence[str])
     parts.append(
         "Where they differ, with the largest distance of a corner from its place. A tool that "
         "writes several volumes is judged by the best for each slice. Where slices were "
-        "resampled, the shift is the one that makes the content most alike."
+        "resampled, the shift is the one that makes the content most alike, less a tenth of the "
+        "slices' distance, to which it is known."
     )
-    parts.append(Table(header, tuple(_cells(row) for row in differing)))
-    if undecidable:
-        parts.append(
-            "Undecidable, because no header says where the slices are: "
-            + "; ".join(_reactions(rows, readers, folder) for folder in undecidable)
-            + "."
-        )
+    parts.append(Table(header, tuple(_cells(row) for row in differing), numbers=False))
+    if len(decided) < len(rows):
+        parts.append(_undecidable(rows, readers))
     return Section(
         "Readers of DICOM",
         "python benchmarks/compare_loaders.py --data FOLDER",
@@ -197,10 +193,16 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (name, str(len(row.stack.slices)), *texts, row.note)
 
 
-def _reactions(rows: Sequence[Row], readers: Sequence[Tool], folder: str) -> str:
-    row = next(row for row in rows if row.stack.folder == folder)
-    told = [tool.name for tool, outcome in zip(readers, row.outcomes, strict=True) if outcome.said]
-    return f"{folder} (told by {', '.join(told) or 'nobody'})"
+def _undecidable(rows: Sequence[Row], readers: Sequence[Tool]) -> str:
+    """Say of what the headers don't place who told so."""
+    by_tellers: dict[str, list[str]] = {}
+    for row in rows:
+        if not row.stack.decidable:
+            outcomes = zip(readers, row.outcomes, strict=True)
+            tellers = ", ".join(tool.name for tool, outcome in outcomes if outcome.said)
+            by_tellers.setdefault(tellers or "nobody", []).append(row.stack.folder)
+    told = (f"{', '.join(names)} (told by {who})" for who, names in by_tellers.items())
+    return "Undecidable, because no header says where the slices are: " + "; ".join(told) + "."
 
 
 def main() -> None:

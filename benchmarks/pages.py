@@ -17,14 +17,23 @@ from distcorr import __version__
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Cells as they are to be read; numbers arrive formatted."""
+    """Cells as they are to be read; numbers arrive formatted.
+
+    Attributes
+    ----------
+    header, rows
+    numbers : bool
+        Whether columns but the first hold numbers, which are set to the right.
+    """
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    numbers: bool = True
 
     def markdown(self) -> str:
-        """Render with pipes; first column to the left, the others to the right."""
-        rule = ("---", *("---:" for _ in self.header[1:]))
+        """Render with pipes."""
+        others = "---:" if self.numbers else "---"
+        rule = ("---", *(others for _ in self.header[1:]))
         lines = (self.header, rule, *self.rows)
         return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
 

@@ -168,7 +168,8 @@ def test_a_resampled_volume_is_off_by_what_its_content_is(bench, stack_of, off_m
     # Content that has moved takes the last slice out of the volume.
     assert found.lost == (off_mm > 0)
     assert found.resampled == 5 - found.lost
-    assert found.off_mm == pytest.approx(off_mm, abs=0.05)
+    doubt = referee.LIKENESS_DOUBT * GAP_MM
+    assert found.off_mm == pytest.approx(max(0.0, off_mm - doubt), abs=0.05)
 
 
 def test_volumes_of_something_else_do_not_count(bench, stack, stack_of):
@@ -227,11 +228,13 @@ def test_peers_of_markers_find_what_they_can_express(bench, name, exact):
 
 def test_applying_is_written_as_a_section_with_memory(bench):
     apply = bench("apply")
-    state = import_module("distcorr.facts").VendorState.ND
-    scan, correction = apply.example_scan((40, 36, 20), state), apply.example_correction()
-    clocks = apply.contestants(scan, correction)
-    for clock in clocks.values():
-        clock.round()
+    names = ["copy"]
+    for kind in apply.ITK:
+        names += [f"distcorr {kind}", f"SimpleITK {kind}", f"SimpleITK {kind} by field"]
+    clocks = {
+        name: apply.Clock(lambda: None, 24_000 * name.endswith("field"), [2e-3, 1e-3], [1e-3, 3e-3])
+        for name in names
+    }
     some = np.zeros(0)
 
     def grows():
@@ -241,9 +244,10 @@ def test_applying_is_written_as_a_section_with_memory(bench):
     peak = apply.peak_bytes(grows)
     assert peak is None or peak > 0.9 * some.nbytes
     peaks = dict.fromkeys(clocks, 0) | {"SimpleITK linear": None}
-    text = apply.section(clocks, peaks, "noise", 40 * 36 * 20, "python x").markdown()
+    text = apply.section(clocks, peaks, "noise", 1000, "python x").markdown()
     rows = [line for line in text.splitlines() if line.startswith(("| distcorr", "| SimpleITK"))]
     assert len(rows) == 6
+    assert rows[0] == "| distcorr, linear | 1000.0 | 1000.0 | 1.0 | 1.0 | 0 |"
     assert rows[1].endswith("| unknown |")
     assert rows[2].endswith("| 24 |")
 
