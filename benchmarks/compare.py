@@ -1,9 +1,10 @@
 """All comparisons with other tools, as one page.
 
-Each comparison is a command of its own that writes one section. A section is kept as a
-file in a folder beside the page, named like it, and the page is put together from these
-files, so that ``--only`` makes one section anew and leaves the others as they were. A
-comparison that fails is named in its place, and the exit status is 1. Usage:
+Each comparison is a command of its own that writes one section, or a page of several.
+What it writes is kept as a file in a folder beside the page, named like it, and the page
+is put together from these files, so that ``--only`` makes one section anew and leaves
+the others as they were. A comparison that fails is named in its place, and the exit
+status is 1. Usage:
 
     python benchmarks/compare.py --data FOLDER [--only NAME ...] -o docs/comparison.md
 """
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from pages import write_page, write_text
+from pages import write_text
 
 HEAD = """\
 # Compared with other tools
@@ -99,7 +100,18 @@ def assemble(page: Path, folder: Path) -> None:
             if kept.is_file()
             else f"## {one.title}\n\nNot run yet: `--only {one.name}`.\n"
         )
-    write_page(page, HEAD, sections)
+    write_text(page, "\n".join(text.rstrip() + "\n" for text in (HEAD, *map(below, sections))))
+
+
+def below(text: str) -> str:
+    """Lower the headings of a page with a title of its own, so that it becomes a section."""
+    if not text.startswith("# "):
+        return text
+    lines, fenced = [], False
+    for line in text.splitlines():
+        fenced ^= line.startswith("```")
+        lines.append(f"#{line}" if line.startswith("#") and not fenced else line)
+    return "\n".join(lines)
 
 
 def main() -> int:

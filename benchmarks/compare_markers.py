@@ -13,6 +13,7 @@ the models must extrapolate. Usage:
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -100,6 +101,7 @@ def errors(pairs: PointPairs, known: Rows, asked: Rows) -> dict[str, Errors]:
 def halves(pairs: PointPairs, repeats: int) -> Iterator[dict[str, Errors]]:
     """Judge on random halves, the same as ``markers.py`` takes."""
     for seed in range(repeats):
+        print(f"half {seed + 1} of {repeats}, {pairs.id}", file=sys.stderr, flush=True)
         yield errors(pairs, *split(len(pairs), seed, first=True))
 
 

@@ -82,9 +82,9 @@ def publish(section: Section, path: Path | None) -> None:
         write_text(path, section.markdown())
 
 
-def write_page(path: Path, head: str, sections: Sequence[str]) -> None:
-    """Write a page of sections that are Markdown already."""
-    write_text(path, "\n".join(text.rstrip() + "\n" for text in (head, *sections)))
+def write_page(path: Path, head: str, sections: Sequence[Section]) -> None:
+    """Write a page."""
+    write_text(path, "\n".join([head.rstrip() + "\n", *(one.markdown() for one in sections)]))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -298,6 +298,14 @@ def test_the_page_keeps_the_sections_that_were_not_run_again(comparisons):
     assert page.count("## ") == 2
 
 
+def test_a_page_becomes_a_section(bench):
+    text = "# Growth\n\nx\n\n## Voxels\n\n```sh\n# a comment\n```\n"
+    below = bench("compare").below
+    assert below(text).splitlines()[::4] == ["## Growth", "### Voxels", "```"]
+    assert "\n# a comment" in below(text)
+    assert below("## Markers\n") == "## Markers\n"
+
+
 def test_a_comparison_that_fails_is_named_in_its_place(comparisons):
     status, page = comparisons(
         one="sys.exit('no such tool')", two=WRITES.format(title="Two", text="second")
