@@ -3,8 +3,8 @@
 The markers of ``marker_figures.py`` are split, every model is fitted to one part, and
 its error is the distance between where a marker of the other part is shown and where it
 was predicted. Inside and outside are told by the convex hull of the true places of the
-fitted markers. Nearly all markers lie on one sphere: a random half leaves about half of
-the others slightly outside. The harder split leaves out both ends of an axis, so that
+fitted markers. Nearly all markers lie on one sphere, so that random halves leave most
+of the others a little outside. The harder split leaves out both ends of an axis, and
 the models must extrapolate. Usage:
 
     python benchmarks/compare_markers.py --data FOLDER [--markdown FILE]
@@ -25,7 +25,7 @@ from marker_figures import MANY_REPEATS, REPEATS, linac_pairs, matched_lists, sp
 from marker_peers import Fitted
 from numpy.typing import NDArray
 from pages import Section, Table, publish
-from scipy.spatial import Delaunay
+from scipy.spatial import ConvexHull
 from threadpoolctl import threadpool_limits
 
 from distcorr.learn.point_figures import UNTRUSTED
@@ -49,6 +49,7 @@ PEERS: Mapping[str, Callable[[Array, Array], Fitted]] = {
     "least squares, degree by cross-validation": marker_peers.harmonics_by_cross_validation,
     "thin-plate spline": marker_peers.thin_plate,
     "thin-plate spline, smoothing by cross-validation": marker_peers.smoothed_thin_plate,
+    "radial spline, kernel and smoothing by cross-validation": marker_peers.radial_spline,
 }
 
 
@@ -60,18 +61,26 @@ class Errors:
     ----------
     inside, outside : ndarray
         By the hull of the fitted markers, mm.
+    beyond : ndarray
+        How far from the hull those outside are, mm.
     chosen : str
         What the model chose for itself.
     """
 
     inside: Array
     outside: Array
+    beyond: Array
     chosen: str = ""
 
 
-def inside_hull(known: Array, asked: Array) -> NDArray[np.bool_]:
-    """Whether points (m, 3) lie in the convex hull of others (k, 3)."""
-    return np.asarray(Delaunay(known).find_simplex(asked) >= 0)
+def beyond_hull(known: Array, asked: Array) -> Array:
+    """How far points (m, 3) are beyond the convex hull of others (k, 3); negative inside.
+
+    The largest distance from the plane of a facet: outside, edges and corners may be
+    somewhat farther.
+    """
+    planes = ConvexHull(known).equations
+    return np.asarray((asked @ planes[:, :3].T + planes[:, 3]).max(axis=1))
 
 
 def errors(pairs: PointPairs, known: Rows, asked: Rows) -> dict[str, Errors]:
@@ -83,7 +92,8 @@ def errors(pairs: PointPairs, known: Rows, asked: Rows) -> dict[str, Errors]:
         By model; "as shown" is the raw displacement.
     """
     true, shown = pairs.true_scanner, pairs.shown_scanner
-    within = inside_hull(true[known], true[asked])
+    beyond = beyond_hull(true[known], true[asked])
+    within = beyond <= 0
     predicted = {SHOWN_AS: (true[asked], "")}
     for name, fit in PEERS.items():
         fitted = fit(true[known], shown[known])
@@ -94,7 +104,7 @@ def errors(pairs: PointPairs, known: Rows, asked: Rows) -> dict[str, Errors]:
     found = {}
     for name, (places, chosen) in predicted.items():
         off = np.linalg.norm(places - shown[asked], axis=1)
-        found[name] = Errors(off[within], off[~within], chosen)
+        found[name] = Errors(off[within], off[~within], beyond[~within], chosen)
     return found
 
 
@@ -125,7 +135,7 @@ def sets(folder: Path) -> Iterator[tuple[str, PointPairs]]:
 
 
 def half_table(found: Sequence[dict[str, Errors]], few: int) -> Table:
-    """Errors of the first halves and of all; a mean is over markers, then over halves."""
+    """Errors at the left-out markers of the first halves, and of all."""
     columns = [
         f"{what} {count} halves"
         for count in sorted({min(few, len(found)), len(found)})
@@ -150,7 +160,8 @@ def end_table(pairs: PointPairs) -> tuple[Table, str]:
         by_axis.append(found)
         one = found[SHOWN_AS]
         counts.append(
-            f"{name}: {len(known)} fitted, {len(one.inside)} inside and {len(one.outside)} outside"
+            f"{name}: {len(known)} fitted, {len(one.inside)} inside, {len(one.outside)} outside "
+            f"by {np.median(one.beyond):.0f} mm in the median"
         )
     header = ("model", *(f"{name}, mean (p95)" for name in AXES), "chosen")
     rows = tuple(
@@ -172,16 +183,19 @@ def section(folder: Path, repeats: int) -> Section:
         "shown and where it expected them; inside and outside of the convex hull of the "
         "fitted ones. Every model also fits the unknown placement and calibration; *as shown* "
         "is the displacement with neither. The harmonics by least squares have no prior; the "
-        "splines are SciPy's `RBFInterpolator` with `thin_plate_spline`."
+        "splines are SciPy's `RBFInterpolator`: its `thin_plate_spline`, and whichever of its "
+        "kernels without a width does best."
     ]
     for title, pairs in sets(folder):
         found = list(halves(pairs, repeats))
         inside = [len(one[SHOWN_AS].inside) for one in found]
         outside = [len(one[SHOWN_AS].outside) for one in found]
+        beyond = np.concatenate([one[SHOWN_AS].beyond for one in found])
         parts.append(
             f"### {title}, {len(pairs)} markers\n\nRandom halves: of the "
             f"{inside[0] + outside[0]} markers left out, {_range(inside)} lie inside and "
-            f"{_range(outside)} outside."
+            f"{_range(outside)} outside, by {np.median(beyond):.1f} mm in the median and at most "
+            f"{beyond.max():.1f}."
         )
         parts.append(half_table(found, REPEATS))
         table, counts = end_table(pairs)
@@ -198,13 +212,9 @@ def section(folder: Path, repeats: int) -> Section:
 
 
 def _cell(distances: Sequence[Array]) -> str:
-    """Mean and 95th percentile of each half, averaged over halves that have any."""
-    some = [one for one in distances if one.size]
-    if not some:
-        return "none"
-    mean = np.mean([one.mean() for one in some])
-    p95 = np.mean([np.percentile(one, 95) for one in some])
-    return f"{mean:.2f} ({p95:.2f})"
+    """Mean and 95th percentile over the markers of all halves."""
+    every = np.concatenate(distances)
+    return f"{every.mean():.2f} ({np.percentile(every, 95):.2f})" if every.size else "none"
 
 
 def _range(counts: Sequence[int]) -> str:

@@ -7,7 +7,7 @@ not known, so each model holds a constant and a linear part.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,8 +25,12 @@ PUBLISHED_DEGREE = 8
 DEGREES = range(1, 13)
 """Degrees that compete in cross-validation, where there are markers enough."""
 
-SMOOTHINGS = (0.0, 1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3, 1e4, 1e5)
-"""Weights of the spline's bending that compete; the smoothest is nearly linear."""
+SMOOTHINGS = (0.0, *(10.0**power for power in range(-3, 9)))
+"""Weights of the spline's bending that compete, up to nearly linear ones."""
+
+THIN_PLATE = "thin_plate_spline"
+KERNELS = (THIN_PLATE, "linear", "cubic", "quintic")
+"""SciPy's kernels that have no width to choose."""
 
 FOLDS = 10
 RADIUS_MM = 150.0
@@ -61,13 +65,19 @@ def harmonics_by_cross_validation(true: Array, shown: Array) -> Fitted:
 
 def thin_plate(true: Array, shown: Array) -> Fitted:
     """Interpolate by SciPy's thin-plate spline with its defaults."""
-    return Fitted(_spline(true, shown, 0.0))
+    return Fitted(_spline(true, shown, THIN_PLATE, 0.0))
 
 
 def smoothed_thin_plate(true: Array, shown: Array) -> Fitted:
     """Smooth by the same spline, as much as has the least error in ten folds."""
-    best = min(SMOOTHINGS, key=lambda weight: _left_out(true, shown, _with_smoothing(weight)))
-    return Fitted(_spline(true, shown, best), f"smoothing {best:g}")
+    _, weight = _best_spline(true, shown, [THIN_PLATE])
+    return Fitted(_spline(true, shown, THIN_PLATE, weight), f"smoothing {weight:g}")
+
+
+def radial_spline(true: Array, shown: Array) -> Fitted:
+    """Smooth by the kernel, and as much, as has the least error in ten folds."""
+    kernel, weight = _best_spline(true, shown, KERNELS)
+    return Fitted(_spline(true, shown, kernel, weight), f"kernel {kernel}")
 
 
 def _harmonics(true: Array, shown: Array, degree: int) -> Predictor:
@@ -76,17 +86,22 @@ def _harmonics(true: Array, shown: Array, degree: int) -> Predictor:
     return lambda points: np.asarray(points + basis.values(points) @ coefficients)
 
 
-def _spline(true: Array, shown: Array, smoothing: float) -> Predictor:
-    spline = RBFInterpolator(true, shown - true, kernel="thin_plate_spline", smoothing=smoothing)
+def _spline(true: Array, shown: Array, kernel: str, smoothing: float) -> Predictor:
+    spline = RBFInterpolator(true, shown - true, kernel=kernel, smoothing=smoothing)
     return lambda points: np.asarray(points + spline(points))
+
+
+def _best_spline(true: Array, shown: Array, kernels: Sequence[str]) -> tuple[str, float]:
+    choices = [(kernel, weight) for kernel in kernels for weight in SMOOTHINGS]
+    return min(choices, key=lambda choice: _left_out(true, shown, _with_spline(*choice)))
 
 
 def _with_degree(degree: int) -> Callable[[Array, Array], Predictor]:
     return lambda true, shown: _harmonics(true, shown, degree)
 
 
-def _with_smoothing(smoothing: float) -> Callable[[Array, Array], Predictor]:
-    return lambda true, shown: _spline(true, shown, smoothing)
+def _with_spline(kernel: str, smoothing: float) -> Callable[[Array, Array], Predictor]:
+    return lambda true, shown: _spline(true, shown, kernel, smoothing)
 
 
 def _left_out(true: Array, shown: Array, fit: Callable[[Array, Array], Predictor]) -> float:
