@@ -155,7 +155,7 @@ def section(rows: Sequence[Row], readers: Sequence[Tool], absent: Sequence[str])
         "concern geometry are not counted. Many of the series were chosen, most of them by the "
         "makers of dicom2nifti and dcm2niix, because they are odd: these are no frequencies "
         "of clinical data.",
-        "\n".join(f"- {tool.name} {tool.version}: {tool.options}" for tool in readers),
+        "\n".join(f"- {tool.name} ({tool.version}): {tool.options}" for tool in readers),
     ]
     if absent:
         parts.append(f"Not installed and not compared: {', '.join(absent)}.")

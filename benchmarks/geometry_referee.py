@@ -225,7 +225,8 @@ def _with_likeness(
 def _equal_planes(one: Slice, planes: Sequence[_Plane]) -> dict[_Plane, float]:
     """Planes with the pixels of a slice, and how far their corners are from its own, mm."""
     look, corners = _Look.of(one.pixels), one.corner_pixels
-    true, found = one.lps(corners), {}
+    true = one.lps(corners)
+    found: dict[_Plane, float] = {}
     for plane in planes:
         if np.abs(plane.look.figures - look.figures).max() > SAME_PIXELS:
             continue

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +32,7 @@ from distcorr.dicom import find_series
 from distcorr.dicom.pixels import load_stack
 from distcorr.errors import DistcorrError
 
+UNKNOWN = "of unknown version"
 RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -104,7 +106,8 @@ def by_dcm2niix(program: str, folder: Path) -> Reading:
 
 def by_simpleitk(folder: Path) -> Reading:
     """Read every series that GDCM lists with details; multi-frame files as images."""
-    volumes, said = [], []
+    volumes: list[Candidate] = []
+    said: list[str] = []
     with _itk_messages(said):
         reader = sitk.ImageSeriesReader
         for uid in reader.GetGDCMSeriesIDs(str(folder), True):
@@ -135,7 +138,7 @@ def _of_itk(image: sitk.Image) -> Candidate:
     return Candidate(sitk.GetArrayFromImage(image).transpose(2, 1, 0), T)
 
 
-class _ItkLog(sitk.LoggerBase):  # type: ignore[misc]
+class _ItkLog(sitk.LoggerBase):
     """Takes down what ITK would print."""
 
     def __init__(self, said: list[str]) -> None:
@@ -240,63 +243,55 @@ def _niftis(folder: Path) -> tuple[Candidate, ...]:
 
 def tools() -> tuple[list[Tool], list[str]]:
     """All readers that are installed here, and the names of those that are not."""
-    found = [
-        Tool("distcorr", __version__, "`inspect`, then `convert --part`", by_distcorr),
-        Tool(
-            "SimpleITK",
-            _version("SimpleITK"),
-            "`ImageSeriesReader` with GDCM's file names, series details on",
-            by_simpleitk,
-        ),
-    ]
-    absent = []
+    groups = {
+        "distcorr": [
+            Tool("distcorr", __version__, "`inspect`, then `convert --part`", by_distcorr)
+        ],
+        "dcm2niix": _dcm2niix(),
+        "SimpleITK": [
+            Tool(
+                "SimpleITK",
+                _version("SimpleITK"),
+                "`ImageSeriesReader` with GDCM's file names, series details on",
+                by_simpleitk,
+            )
+        ],
+        "dicom2nifti": _dicom2nifti(),
+    }
+    found = [tool for group in groups.values() for tool in group]
+    return found, [name for name, group in groups.items() if not group]
+
+
+def _dcm2niix() -> list[Tool]:
     program = shutil.which("dcm2niix")
     if program is None:
-        absent.append("dcm2niix")
-    else:
-        found.insert(
-            1,
-            Tool(
-                "dcm2niix",
-                _dcm2niix_version(program),
-                "defaults (`-m 2`, `-x n`)",
-                lambda folder: by_dcm2niix(program, folder),
-            ),
-        )
+        return []
+    said = subprocess.run([program, "-v"], capture_output=True, text=True).stdout.split()
+    number = next((word for word in reversed(said) if word.startswith("v")), UNKNOWN)
+    return [Tool("dcm2niix", number, "defaults (`-m 2`, `-x n`)", partial(by_dcm2niix, program))]
+
+
+def _dicom2nifti() -> list[Tool]:
     try:
         import dicom2nifti
         import dicom2nifti.settings
     except ImportError:
-        absent.append("dicom2nifti")
-    else:
-        number = _version("dicom2nifti")
-        found += [
-            Tool(
-                "dicom2nifti",
-                number,
-                "defaults",
-                lambda folder: by_dicom2nifti(dicom2nifti, folder, mend=False),
-            ),
-            Tool(
-                "dicom2nifti, resampling",
-                number,
-                "checks of slice count, tilt and increment off, resampling on, linear",
-                lambda folder: by_dicom2nifti(dicom2nifti, folder, mend=True),
-            ),
-        ]
-    return found, absent
-
-
-def _dcm2niix_version(program: str) -> str:
-    said = subprocess.run([program, "-v"], capture_output=True, text=True).stdout.split()
-    return next((word for word in reversed(said) if word.startswith("v")), "of unknown version")
+        return []
+    number = _version("dicom2nifti")
+    by_default = partial(by_dicom2nifti, dicom2nifti, mend=False)
+    mending = partial(by_dicom2nifti, dicom2nifti, mend=True)
+    options = "checks of slice count, tilt and increment off, resampling on, linear"
+    return [
+        Tool("dicom2nifti", number, "defaults", by_default),
+        Tool("dicom2nifti, resampling", number, options, mending),
+    ]
 
 
 def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "of unknown version"
+        return UNKNOWN
 
 
 def linked(files: Sequence[Path], folder: Path) -> Path:
