@@ -57,7 +57,10 @@ NOTES: dict[tuple[str, str], str] = {
         "a slice is missing: SimpleITK spreads the others evenly; dicom2nifti's resampling fills "
         "the hole by interpolation without a word"
     ),
-    ("edge/d2n_failing_sliceincrement_002", "*"): "tilted, and a slice is missing",
+    ("edge/d2n_failing_sliceincrement_002", "*"): (
+        "tilted, and a slice is missing; where the first slice lies, the plane of dicom2nifti's "
+        "resampled volume is empty"
+    ),
     ("edge/d2n_failing_sliceorientation_001", "*"): "SimpleITK stacks both orientations",
     ("edge/d2n_ge_anatomical_001_single_slice", "*"): ONE_SLICE,
     ("edge/d2n_ge_fmri_001", "*"): "SimpleITK stacks both time points as slices",
