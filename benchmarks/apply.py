@@ -339,7 +339,10 @@ def main() -> None:
     print("\n".join(table(clocks, i * j * k)))
     if chosen.markdown is not None:
         peaks = {name: peak_bytes(clock.work) for name, clock in clocks.items()}
-        command = f"python benchmarks/apply.py --size {i} {j} {k} --repeat {chosen.repeat}"
+        command = (
+            f"python benchmarks/apply.py --size {i} {j} {k} --state {chosen.state} "
+            f"--repeat {chosen.repeat} --threads {chosen.threads}"
+        )
         publish(section(clocks, peaks, what, i * j * k, command), chosen.markdown)
 
 
