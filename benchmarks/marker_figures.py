@@ -242,8 +242,7 @@ def set_figures(pairs: PointPairs, repeats: int, compared: int) -> SetFigures:
 
 def half(pairs: PointPairs, kept: NDArray[np.bool_], seed: int, *, first: bool) -> Half:
     """Fit to the first or second half of a random order and judge on the other."""
-    order = np.random.default_rng(seed).permutation(len(pairs))
-    train, test = (np.sort(order[start::2]) for start in ((0, 1) if first else (1, 0)))
+    train, test = split(len(pairs), seed, first=first)
     fit = fit_points([pairs.subset(train)])
     motion, view = fit.state.motions[0], fit.views[0]
     predicted = pairs.predicted(fit.field, motion, view.calibration)
@@ -258,6 +257,13 @@ def half(pairs: PointPairs, kept: NDArray[np.bool_], seed: int, *, first: bool) 
         float((np.abs(error) < 2 * sd).mean()),
         predicted,
     )
+
+
+def split(count: int, seed: int, *, first: bool) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows of one half of a random order, and of the other, each ascending."""
+    order = np.random.default_rng(seed).permutation(count)
+    one, other = np.sort(order[0::2]), np.sort(order[1::2])
+    return (one, other) if first else (other, one)
 
 
 def left_out_errors(fit: PointFit) -> Array:

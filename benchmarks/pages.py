@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from distcorr import __version__
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -67,13 +69,26 @@ def environment(packages: Iterable[str]) -> str:
     """Name machine, system, versions and date; an absent package is named as absent."""
     memory_gb = psutil.virtual_memory().total / 1e9
     machine = f"{os.cpu_count()} cores ({_processor()}), {memory_gb:.0f} GB, {platform.system()}"
-    versions = ", ".join(f"{name} {_version(name)}" for name in ("distcorr", "numpy", *packages))
+    others = [f"{name} {_version(name)}" for name in ("numpy", *packages)]
+    versions = ", ".join([f"distcorr {__version__}", *others])
     return f"{machine}, Python {platform.python_version()}; {versions}; {date.today().isoformat()}"
 
 
+def publish(section: Section, path: Path | None) -> None:
+    """Write a section where it was asked for, and print it otherwise."""
+    if path is None:
+        print(section.markdown())
+    else:
+        write_text(path, section.markdown())
+
+
 def write_page(path: Path, head: str, sections: Sequence[Section]) -> None:
-    """Write a page, moved into place when whole."""
-    text = "\n".join([head.rstrip() + "\n", *(section.markdown() for section in sections)])
+    """Write a page."""
+    write_text(path, "\n".join([head.rstrip() + "\n", *(one.markdown() for one in sections)]))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, moved into place when whole."""
     part = path.with_name(path.name + ".part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
