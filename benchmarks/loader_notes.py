@@ -90,6 +90,6 @@ NOTES: dict[tuple[str, str], str] = {
     ("table_position/1301_Dual-echo_iso", "*"): ECHOES,
     ("table_position/2201_Dual-echo_FH-60_table_moved", "*"): ECHOES,
 }
-"""What makes readers differ, by folder and stack ("*" for all of a folder). Every case
-that is called silently wrong was compared by hand: shapes, affines and voxels of what the
-tool wrote against headers or a NIfTI that came with the data."""
+"""What makes readers differ, by folder and stack ("*" for all of a folder). What dcm2niix
+and dicom2nifti get silently wrong was compared by hand: shapes, affines or voxels of what
+they wrote against headers or a NIfTI that came with the data."""
