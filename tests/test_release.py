@@ -12,7 +12,6 @@ import pytest
 
 from distcorr import __version__
 from tests.cli.running import run
-from tests.correction.examples import correction_of, example_field
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
