@@ -198,11 +198,12 @@ def _shifted(
     shape: tuple[int, int],
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Move a slice by (columns, rows) pixels into a larger plane, bilinearly."""
+    unscaled = np.eye(2)  # older SciPy warns of its diagonal alone
     offset = (-shift[1], -shift[0])
     values = ndimage.affine_transform(
-        image.astype(np.float32), [1.0, 1.0], offset, shape, order=1, mode="constant"
+        image.astype(np.float32), unscaled, offset, shape, order=1, mode="constant"
     )
     weights = ndimage.affine_transform(
-        measured.astype(np.float32), [1.0, 1.0], offset, shape, order=1, mode="constant"
+        measured.astype(np.float32), unscaled, offset, shape, order=1, mode="constant"
     )
     return values, weights > _VALID_WEIGHT

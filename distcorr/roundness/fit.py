@@ -56,6 +56,10 @@ FAR = 12.0
 MAX_AXIS_RATIO = 20.0
 """A longer ellipsoid is a fit that ran away: the points do not enclose a ball."""
 
+FLATTEST = 10.0
+"""Radius of a sphere in root mean square distances of the points from their middle. Beyond
+lie caps of less than 8 degrees about their pole: the points are flat and enclose no ball."""
+
 
 @dataclass(frozen=True, eq=False)
 class Sphere:
@@ -158,6 +162,10 @@ def fit_sphere(surface: Surface) -> Sphere:
             break
     if not (np.isfinite(x).all() and x[3] > 0):
         raise undetermined("no sphere passes near the points")
+    apart = points - np.average(points, axis=0, weights=weights)
+    reach = float(np.sqrt(np.average((apart**2).sum(axis=1), weights=weights)))
+    if x[3] > FLATTEST * reach:
+        raise undetermined(f"radius {x[3]:.4g} mm of points {reach:.1f} mm from their middle")
     return Sphere(x[:3], float(x[3]))
 
 

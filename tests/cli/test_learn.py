@@ -9,6 +9,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from distcorr import __version__
 from distcorr.cli import learn as module
 from distcorr.correction import Correction
 from distcorr.errors import Code, DistcorrError
@@ -24,6 +25,7 @@ def test_learning_writes_the_correction_and_its_report(learned: Learned) -> None
     assert all(row.revealed for row in made.figures.revealed)
     assert made.provenance.settings["max_degree"] == 5
     assert len(made.provenance.inputs) == 4
+    assert made.provenance.distcorr == __version__
     for words in ("D_x", "D_y", "D_z", "ref01", "ref02", "smallest Jacobian", str(page)):
         assert words in learned.stdout
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from distcorr.batch import read_cohort
-from tests.cli.conftest import COARSE
+from tests.cli.conftest import COARSE, DEGREE
 from tests.cli.running import run
 
 
@@ -23,7 +23,7 @@ def test_plan_learn_apply_without_editing(tmp_path: Path) -> None:
     assert len(cohort.references[0].axials) == 2
     assert len(cohort.scans) == 2
     out = tmp_path / "scanner.distcorr"
-    learned = run("learn", manifest, "-o", out, "--quiet")
+    learned = run("learn", manifest, "-o", out, *DEGREE, "--quiet")
     assert learned.returncode == 0, learned.stderr
     applied = run("apply", out, manifest, "-o", tmp_path / "corrected")
     assert applied.returncode == 0, applied.stderr

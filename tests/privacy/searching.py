@@ -9,9 +9,16 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 
 import h5py
+
+_NUMBER = re.compile(rb"(?<![\d.])\d+(?![\d.])")
+"""Numbers count where they stand alone: among a million digits any eight occur."""
+
+_BEGINNING = 4
+"""Bytes; of two or three, pixels hold too many by chance."""
 
 _DATA_URI = re.compile(rb"base64,\s*([A-Za-z0-9+/=\s]+)")
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -23,21 +30,34 @@ _NRRD = b"NRRD"
 
 def found_in(files: Iterable[Path], texts: Iterable[str]) -> dict[str, list[str]]:
     """Name the files that hold each text, in their content whichever way it is packed."""
-    pattern = re.compile(b"|".join(_pattern(text) for text in texts))
+    sought = {text.encode() for text in texts}
+    words = _any_of(text for text in sought if not text.isdigit())
     found: dict[str, list[str]] = {}
     for path in files:
         for part in parts_of(path.read_bytes()):
             # UTF-16 is what some formats write names in.
             for plain in (part, part.replace(b"\0", b"")):
-                for hit in set(pattern.findall(plain)):
+                numbers = sought.intersection(_NUMBER.findall(plain))
+                for hit in numbers.union(words.findall(plain)):
                     found.setdefault(hit.decode(), []).append(path.name)
     return found
 
 
-def _pattern(text: str) -> bytes:
-    """Numbers count where they stand alone: among a million digits any eight occur."""
-    escaped = re.escape(text.encode())
-    return rb"(?<![\d.])" + escaped + rb"(?![\d.])" if text.isdigit() else escaped
+def _any_of(texts: Iterable[bytes]) -> re.Pattern[bytes]:
+    """Match any of the texts, the longest where several begin.
+
+    Thousands of alternatives would be tried at every byte; those that begin alike are
+    tried where their beginning stands.
+    """
+    alike = groupby(sorted(texts), key=lambda text: text[:_BEGINNING])
+    groups = (
+        re.escape(beginning)
+        + b"(?:"
+        + b"|".join(re.escape(text[_BEGINNING:]) for text in sorted(group, key=len, reverse=True))
+        + b")"
+        for beginning, group in alike
+    )
+    return re.compile(b"|".join(groups) or b"(?!)")
 
 
 def parts_of(content: bytes) -> Iterator[bytes]:

@@ -90,6 +90,12 @@ def pictures(coarse: None) -> ReferencePictures:
     return example_pictures()
 
 
+@pytest.fixture(scope="module")
+def bare_page(coarse: None) -> str:
+    """Return the page of a correction alone, without pictures or heads."""
+    return render(CORRECTION)
+
+
 def mismatch(a: np.ndarray, b: np.ndarray) -> float:
     both = np.isfinite(a) & np.isfinite(b)
     return float(np.abs(a - b)[both].mean())
@@ -169,10 +175,10 @@ def test_a_single_subject_is_not_called_left_out() -> None:
     assert "subjects who were left out" not in told
 
 
-def test_heads_are_told_before_and_after() -> None:
+def test_heads_are_told_before_and_after(bare_page: str) -> None:
     told = words(render(CORRECTION, heads=HEADS))
     assert "ref01 label 1 0.841 &plusmn; 0.010 0.995 front-back -" in told
-    assert "femoral heads" not in words(render(CORRECTION))
+    assert "femoral heads" not in words(bare_page)
 
 
 def test_anatomy_lies_under_the_field(pictures: ReferencePictures) -> None:
@@ -205,8 +211,8 @@ def test_hostile_names_are_escaped() -> None:
     assert text.count("&lt;script&gt;") >= 3
 
 
-def test_every_quantity_has_its_unit() -> None:
-    text = re.sub(r"<[^>]+>", " ", render(CORRECTION))
+def test_every_quantity_has_its_unit(bare_page: str) -> None:
+    text = re.sub(r"<[^>]+>", " ", bare_page)
     for words in ("mm from the isocentre", "motion, mm", "rotation, deg", "% of the shell"):
         assert words in text
 
@@ -235,13 +241,15 @@ def test_the_supported_radius() -> None:
     assert supported_radius_mm(CORRECTION) == pytest.approx(160)
 
 
-def test_writing_keeps_what_is_there(tmp_path: Path) -> None:
+def test_writing_keeps_what_is_there(tmp_path: Path, bare_page: str) -> None:
     path = tmp_path / "r.html"
     write_report(CORRECTION, path)
     first = path.read_bytes()
+    assert first == bare_page.encode()
     with pytest.raises(DistcorrError) as refusal:
         write_report(CORRECTION, path)
     assert refusal.value.code is Code.OUTPUT_EXISTS
+    path.write_text("older")
     write_report(CORRECTION, path, overwrite=True)
     assert path.read_bytes() == first
 

@@ -115,9 +115,12 @@ def test_what_is_no_ball_is_refused() -> None:
     assert refusal.value.code is Code.POINTS_INVALID
 
 
-def test_a_plane_is_no_ball() -> None:
-    rng = np.random.default_rng(0)
-    flat = np.c_[rng.uniform(-20, 20, (300, 2)), np.zeros(300)]
+@pytest.mark.parametrize("bulge_mm", [0.0, 0.3])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_plane_is_no_ball(seed: int, bulge_mm: float) -> None:
+    """Whether the fit makes it a disk or a cap of a huge sphere, which is chance."""
+    across = np.random.default_rng(seed).uniform(-20, 20, (300, 2))
+    flat = np.c_[across, bulge_mm * (1 - (across**2).sum(axis=1) / 20**2)]
     with pytest.raises(DistcorrError) as refusal:
         measure_roundness(Surface(flat, None, np.ones(300), np.eye(3)))
     assert refusal.value.code is Code.NOT_CONVERGED
