@@ -26,7 +26,8 @@ def _must_not_skip() -> bool:
     return DATA_VARIABLE in os.environ or os.environ.get("CI", "").lower() == "true"
 
 
-def _absent(what: str) -> None:
+def absent(what: str) -> None:
+    """Skip for want of something, or fail where it is promised."""
     if _must_not_skip():
         pytest.fail(what)
     pytest.skip(what)
@@ -44,7 +45,7 @@ def data() -> Path:
     """Return the folder with the test data."""
     folder = data_folder()
     if folder is None:
-        _absent(f"no test data: set {DATA_VARIABLE}")
+        absent(f"no test data: set {DATA_VARIABLE}")
     assert folder is not None
     return folder
 
@@ -56,7 +57,7 @@ def tool() -> Callable[[str], str]:
     def find(name: str) -> str:
         path = shutil.which(name)
         if path is None:
-            _absent(f"{name} is not installed")
+            absent(f"{name} is not installed")
         assert path is not None
         return path
 
