@@ -16,6 +16,8 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
 ]
+myst_enable_extensions = ["dollarmath"]
+myst_dmath_allow_space = False
 myst_heading_anchors = 3  # links to headings work as on GitHub
 
 autodoc_typehints = "none"  # the docstrings state types, with shapes and units
@@ -28,7 +30,7 @@ html_theme = "furo"
 html_title = f"distcorr {version}"
 html_copy_source = False
 
-_LINK_TO_MARKDOWN = re.compile(r"\[(?P<text>[^\]]+)\]\((?P<path>[^)#:]+\.md)\)")
+_LINK_TO_MARKDOWN = re.compile(r"\[(?P<text>[^\]]+)\]\((?P<path>[^)#:]+\.md)(#[^)]*)?\)")
 
 
 def _offer_pages_of_the_repository(app: Sphinx, page: str, source: list[str]) -> None:

@@ -11,7 +11,7 @@ _FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,}|~{3,})(?P<language>[^`\s]*)
 _NOTE = re.compile(r"^ *<!--\s*(?P<key>[a-z ]+?)\s*(?::\s*(?P<value>.*?))?\s*-->\s*$")
 
 
-class Unaccounted(Exception):
+class UnaccountedError(Exception):
     """A block that is neither run nor says why not."""
 
 
@@ -53,7 +53,7 @@ class Block:
 
         Raises
         ------
-        Unaccounted
+        UnaccountedError
             If nothing does.
         """
         for note, kind in (
@@ -63,14 +63,14 @@ class Block:
         ):
             if note in self.notes:
                 if note != "output" and not self.notes[note]:
-                    raise Unaccounted(f"{self.where}: <!-- {note}: --> says nothing")
+                    raise UnaccountedError(f"{self.where}: <!-- {note}: --> says nothing")
                 return kind
         if self.language.startswith("{"):
             return Kind.MARKUP
         try:
             return _BY_LANGUAGE[self.language]
         except KeyError:
-            raise Unaccounted(
+            raise UnaccountedError(
                 f"{self.where}: a block of {self.language or 'no language'} is neither run nor "
                 "written (<!-- file: NAME -->) nor excused (<!-- not run: REASON -->)"
             ) from None
@@ -91,7 +91,7 @@ def blocks_of(page: str, name: str) -> Iterator[Block]:
 
     Raises
     ------
-    Unaccounted
+    UnaccountedError
         If a fence is not closed.
     """
     lines = iter(enumerate(page.splitlines(), start=1))
@@ -113,4 +113,4 @@ def _inside(lines: Iterator[tuple[int, str]], fence: re.Match[str], where: str) 
         if line.strip() == fence["ticks"]:
             return
         yield line.removeprefix(fence["indent"])
-    raise Unaccounted(f"{where}: the block is not closed")
+    raise UnaccountedError(f"{where}: the block is not closed")

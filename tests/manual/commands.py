@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sysconfig
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -74,16 +75,23 @@ class Shell(AbstractContextManager["Shell"]):
         return Done(done.returncode, done.stdout, done.stderr)
 
     def _start(self, command: str) -> Done:
-        process = subprocess.Popen(["bash", "-c", f"exec {command}"], env=reader_environment())
+        process = subprocess.Popen(
+            ["bash", "-c", command],
+            env=reader_environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         self._background.callback(_end, process)
         return Done(0, "", "")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
+    """End a process and what it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-

@@ -4,25 +4,43 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
 from tests.cli.running import Done
-from tests.manual.blocks import Block, Kind, Unaccounted
+from tests.manual.blocks import Block, Kind, UnaccountedError, blocks_of
 from tests.manual.commands import ROOT, Shell
 from tests.manual.shared import Shared, steps_named
 from tests.manual.transcript import Shown, missing, transcript
 
 
-class Differs(Exception):
+class DiffersError(Exception):
     """A page shows something else than what happens."""
 
 
+README = ROOT / "README.md"
+
+
 def manual() -> list[Path]:
-    """Find all pages."""
-    return sorted((ROOT / "docs").rglob("*.md"))
+    """Find all pages of the manual, and the README."""
+    return [README, *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def name_of(page: Path) -> str:
+    """Name a page within the repository."""
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks_on(page: Path) -> Iterator[Block]:
+    """Yield the blocks of a page; of the README what follows on its commands to install.
+
+    Those two are what ``.ci/run`` installs and tests with.
+    """
+    for block in blocks_of(page.read_text(encoding="utf-8"), name_of(page)):
+        if page != README or block.language != "sh":
+            yield block
 
 
 class Reader:
@@ -51,9 +69,9 @@ class Reader:
 
         Raises
         ------
-        Differs
+        DiffersError
             If a command ends or prints otherwise than shown.
-        Unaccounted
+        UnaccountedError
             If a block is neither run nor excused.
         """
         for block in blocks:
@@ -96,7 +114,7 @@ class Reader:
         steps = steps_named(block.notes["shared"])
         if [step.command for step in steps] != [shown.command for shown in commands]:
             expected = "; ".join(step.command for step in steps)
-            raise Unaccounted(f"{block.where}: the commands that are shared are: {expected}")
+            raise UnaccountedError(f"{block.where}: the commands that are shared are: {expected}")
         for step, shown in zip(steps, commands, strict=True):
             _judge(block.where, shown, self._shared.put(step, self._folder))
 
@@ -112,7 +130,7 @@ class Reader:
 def _judge(where: str, shown: Shown, done: Done) -> None:
     printed = f"{done.stdout}{done.stderr}"
     if done.returncode != shown.status:
-        raise Differs(
+        raise DiffersError(
             f"{where}: {shown.command}: ended with {done.returncode}, not {shown.status}\n{printed}"
         )
     _compare(f"{where}: {shown.command}", shown.lines, done.stdout, done.stderr)
@@ -121,4 +139,6 @@ def _judge(where: str, shown: Shown, done: Done) -> None:
 def _compare(where: str, lines: Iterable[str], *streams: str) -> None:
     line = missing(lines, *streams)
     if line is not None:
-        raise Differs(f"{where}: not printed, or not in this order:\n{line}\n\n{''.join(streams)}")
+        raise DiffersError(
+            f"{where}: not printed, or not in this order:\n{line}\n\n{''.join(streams)}"
+        )
