@@ -57,7 +57,8 @@ WRONG = {
     "no refusal": (DiffersError, console("$ true", "[exit 1]")),
     "python": (AssertionError, page("```python", "assert False", "```")),
     "printed": (
-        DiffersError, page("```python", "print(1)", "```", "<!-- output -->", "```text", "2", "```"),
+        DiffersError,
+        page("```python", "print(1)", "```", "<!-- output -->", "```text", "2", "```"),
     ),
     "no command": (ValueError, console("a")),
     "unmarked": (UnaccountedError, page("```toml", "x = 1", "```")),
@@ -66,7 +67,8 @@ WRONG = {
     "mark too far": (UnaccountedError, page("<!-- not run: so -->", "", "```sh", "x", "```")),
     "open": (UnaccountedError, page("```text", "x")),
     "not the shared": (
-        UnaccountedError, page("<!-- shared: study -->", *console("$ distcorr simulate x").split("\n")),
+        UnaccountedError,
+        page("<!-- shared: study -->") + console("$ distcorr simulate x"),
     ),
 }  # fmt: skip
 
