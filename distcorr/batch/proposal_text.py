@@ -106,8 +106,8 @@ def _overview(proposal: Proposal) -> str:
     machine = proposal.machine
     lines = [
         f"Scanner: {machine.scanner}" if machine else "Scanner: none",
-        f"{len(proposal.references)} references, {len(proposal.scans)} scans to correct, "
-        f"{len(proposal.omissions)} series left out.",
+        f"References: {len(proposal.references)}; scans to correct: {len(proposal.scans)}; "
+        f"series left out: {len(proposal.omissions)}.",
         verdict(proposal),
     ]
     if machine is not None and machine.unsure:

@@ -84,6 +84,7 @@ def _summarise(proposal: Proposal) -> None:
             f"{one.id}      {pair.axials[0].state or 'unknown'} axial, "
             f"{pair.coronal.state or 'unknown'} coronal, {shows}, {len(one.others)} alternatives"
         )
-    typer.echo(f"to correct {len(proposal.scans)} scans")
+    number = len(proposal.scans)
+    typer.echo(f"to correct {number} scan{'s' if number != 1 else ''}")
     if proposal.omissions:
         typer.echo(f"left out   {len(proposal.omissions)}: {counted(proposal.omissions)}")

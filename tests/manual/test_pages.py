@@ -28,7 +28,7 @@ def anchors(page: Path) -> set[str]:
 
 def leads_nowhere(page: Path, link: re.Match[str]) -> bool:
     target = (page.parent / link["path"]).resolve() if link["path"] else page
-    if not target.is_file():
+    if not target.exists():
         return True
     to_heading = link["heading"] and target.suffix == ".md"
     return bool(to_heading) and link["heading"] not in anchors(target)
