@@ -36,7 +36,7 @@ class Step:
 STEPS = (
     Step(
         "study",
-        "distcorr simulate study --voxel 6 --fov 340 200 260 --axial-state DIS3D --new 2",
+        "distcorr simulate study --voxel 6 --fov 320 180 260 --axial-state DIS3D",
         ("study",),
     ),
     Step("manifest", "distcorr plan study -o cohort.toml", ("cohort.toml",)),
