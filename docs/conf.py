@@ -18,6 +18,7 @@ extensions = [
 ]
 myst_enable_extensions = ["dollarmath"]
 myst_dmath_allow_space = False
+suppress_warnings = ["myst.header"]  # what benchmarks write starts with a section
 myst_heading_anchors = 3  # links to headings work as on GitHub
 
 autodoc_typehints = "none"  # the docstrings state types, with shapes and units
