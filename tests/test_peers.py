@@ -21,9 +21,10 @@ from distcorr.space import Grid, Volume, transform_points
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 REACH_MM = 72.0
-RECOVERED_MM = 1.5
+RECOVERED_MM = 2.0
 """Mean error at body points allowed for a displacement of 5 mm and voxels of 6 mm: a
-wrong sign leaves 10 mm, swapped axes 5. The stochastic tools leave about 1 mm."""
+wrong sign leaves 10 mm, swapped axes 5. Stochastic tools leave 1 mm, and smoothing that
+is made for a whole body 1.7 mm in this small ball."""
 
 MOTION_MM = 0.75
 """Error allowed within 100 mm of the isocentre for a motion found in voxels of 8 mm. Legs
