@@ -50,8 +50,8 @@ TUNED = Preset(
 )
 """More samples, shorter steps, and so much bending energy that it counts: a field that
 rises by 10 mm over 100 mm has second derivatives of 0.001 per mm, whose squares are lost
-beside mutual information unless they are weighed heavily. With weights of 1 to 1,000
-legs drift by 10 mm and more."""
+beside mutual information unless they are weighed heavily. With weights of 1, 50 and
+1,000 legs in voxels of 6 mm drifted by 15 to 89 mm."""
 
 
 def register_default(pair: AlignedPair) -> PairField:

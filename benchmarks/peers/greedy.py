@@ -8,9 +8,8 @@ import os
 from peers.pairs import AlignedPair, PairField
 
 COMMAND = "-d 3 -i fixed moving -gm mask -m NCC 2x2x2 -n 200x200 -s 24mm 18mm -wp 0 -V 0 -o warp"
-"""Its usual metric; the smoothing, in millimetres, is several times the default, for a
-scanner's field is smooth. On legs with voxels of 6 mm this left 2.1 mm, the default
-smoothing and the weighted metric 3.6 mm, more than no correction at all."""
+"""The smoothing, in millimetres, is wide because a scanner's field is smooth; with less
+(18 and 6 mm) legs in voxels of 6 mm ended farther from the truth than they began."""
 
 
 def register(pair: AlignedPair) -> PairField:
