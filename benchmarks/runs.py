@@ -7,11 +7,11 @@ import json
 import multiprocessing
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,12 @@ from distcorr.learn import FitResult, FitSettings, Reference, learn
 from distcorr.learn.fit import Progress
 from distcorr.phantom.fields import FieldName, linac_1t, named_field, scaled_to_rim
 from distcorr.phantom.pairs import AnatomyKind, Case, SimulatedCase, SimulatedPair, simulate_case
+from distcorr.phantom.scanner import SimulatedScan
 from distcorr.phantom.truth import body_points
 from distcorr.space import transform_points
 
 Array = NDArray[np.float64]
+Answer = TypeVar("Answer")
 
 RADIUS_MM = 200.0
 """Points farther from the isocentre are not judged."""
@@ -170,14 +172,37 @@ def in_bodies(case: SimulatedCase, points_scanner: Array) -> NDArray[np.bool_]:
     return found
 
 
+@dataclass(frozen=True, eq=False)
+class JudgedPoints:
+    """Points of a body within ``RADIUS_MM`` of the isocentre, shape (m, 3) each.
+
+    Attributes
+    ----------
+    shown_lps, true_lps : ndarray
+        Where the scan shows them and where they are, patient LPS, mm.
+    true_scanner : ndarray
+        Where they are, scanner frame, mm.
+    """
+
+    shown_lps: Array
+    true_lps: Array
+    true_scanner: Array
+
+    @classmethod
+    def of(cls, scan: SimulatedScan) -> JudgedPoints:
+        """Draw the points on which every method is judged."""
+        shown, true = body_points(scan, POINTS, seed=1)
+        at = transform_points(scan.T_scanner_patient, true)
+        near = np.linalg.norm(at, axis=1) < RADIUS_MM
+        return cls(shown[near], true[near], at[near])
+
+
 def measure(case: SimulatedCase, result: FitResult, learn_s: float, before_mb: float) -> Outcome:
     """Measure a learned correction on a case's first new subject."""
     scan = case.new[0]
     acquisition = Scan(scan.volume, scan.facts).acquisition
-    shown, true = body_points(scan, POINTS, seed=1)
-    at = transform_points(acquisition.T_scanner_patient, true)
-    near = np.linalg.norm(at, axis=1) < RADIUS_MM
-    shown, true, at = shown[near], true[near], at[near]
+    points = JudgedPoints.of(scan)
+    shown, true, at = points.shown_lps, points.true_lps, points.true_scanner
     found = acquisition.shown_to_true_patient(result.field, shown)
     left = np.nan_to_num(np.linalg.norm(found - true, axis=1), nan=UNMAPPED_MM)
     raw, radius = np.linalg.norm(shown - true, axis=1), np.linalg.norm(at, axis=1)
@@ -226,23 +251,67 @@ def carry_out(run: Run, data: Path, tell: Progress | None = None) -> Outcome:
 
 def carry_out_apart(run: Run, data: Path, tell: Progress | None = None) -> Outcome:
     """Carry out a run in a process of its own, so that its memory is its own."""
+    return apart(run.text(), carry_out, run, data, tell)
+
+
+def apart(name: str, work: Callable[..., Answer], *arguments: Any) -> Answer:
+    """Call a function in a process of its own.
+
+    Parameters
+    ----------
+    name : str
+        Of the work, for the message of a failure.
+    work : callable
+        A function that a new process can import.
+    *arguments
+        What it is called with; like its answer, it is sent between the processes.
+
+    Raises
+    ------
+    RuntimeError
+        If the process ends without an answer.
+    """
     # No pool: its workers outlive a parent that is killed.
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_carry_out_into, args=(sender, run, data, tell))
+    child = context.Process(target=_answer_into, args=(sender, work, arguments))
     child.start()
     sender.close()
     try:
-        outcome: Outcome = receiver.recv()
+        answer: Answer = receiver.recv()
     except EOFError:
         child.join()
-        raise RuntimeError(f"{run.text()}: its process ended with {child.exitcode}") from None
+        raise RuntimeError(f"{name}: its process ended with {child.exitcode}") from None
     child.join()
-    return outcome
+    return answer
 
 
-def _carry_out_into(sender: Connection, run: Run, data: Path, tell: Progress | None) -> None:
-    sender.send(carry_out(run, data, tell))
+def _answer_into(
+    sender: Connection, work: Callable[..., Answer], arguments: tuple[Any, ...]
+) -> None:
+    sender.send(work(*arguments))
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What was found out, by what it was found out about, as JSON lines."""
+
+    path: Path
+
+    def find(self, key: dict[str, Any]) -> dict[str, Any] | None:
+        """Outcome under a key, as JSON returns it."""
+        plain = json.loads(json.dumps(key))  # tuples come back as lists
+        return next((one["outcome"] for one in self._all() if one["run"] == plain), None)
+
+    def append(self, key: dict[str, Any], outcome: dict[str, Any]) -> None:
+        """Add an outcome."""
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"run": key, "outcome": outcome}) + "\n")
+
+    def _all(self) -> Iterator[dict[str, Any]]:
+        if self.path.is_file():
+            with self.path.open(encoding="utf-8") as stream:
+                yield from (json.loads(line) for line in stream if line.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,23 +322,14 @@ class Log:
 
     def find(self, run: Run) -> Outcome | None:
         """Outcome of a run by this version of the software, if it is logged."""
-        key = _plain(run.key())
-        for record in self._records():
-            if record["run"] == key:
-                figures = record["outcome"]
-                return Outcome(**figures | {"left_by_shell_mm": tuple(figures["left_by_shell_mm"])})
-        return None
+        figures = Records(self.path).find(run.key())
+        if figures is None:
+            return None
+        return Outcome(**figures | {"left_by_shell_mm": tuple(figures["left_by_shell_mm"])})
 
     def append(self, run: Run, outcome: Outcome) -> None:
         """Add a finished run."""
-        record = {"run": run.key(), "outcome": asdict(outcome)}
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(record) + "\n")
-
-    def _records(self) -> Iterator[dict[str, Any]]:
-        if self.path.is_file():
-            with self.path.open(encoding="utf-8") as stream:
-                yield from (json.loads(line) for line in stream if line.strip())
+        Records(self.path).append(run.key(), asdict(outcome))
 
 
 JUDGED = ("acquisition.py", "facts.py", "field", "learn", "phantom", "space")
@@ -279,13 +339,18 @@ JUDGED = ("acquisition.py", "facts.py", "field", "learn", "phantom", "space")
 def software_version() -> str:
     """Version of the package with a digest of the sources that an outcome depends on."""
     package = Path(distcorr.__file__).parent
+    return f"{distcorr.__version__}+{sources_digest(package, JUDGED)}"
+
+
+def sources_digest(folder: Path, rooms: Iterable[str]) -> str:
+    """Digest of the sources in files and folders of a folder."""
     digest = hashlib.sha256()
-    for room in JUDGED:
-        path = package / room
+    for room in rooms:
+        path = folder / room
         for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(f"{source.relative_to(package).as_posix()}\0".encode())
+            digest.update(f"{source.relative_to(folder).as_posix()}\0".encode())
             digest.update(source.read_bytes())
-    return f"{distcorr.__version__}+{digest.hexdigest()[:12]}"
+    return digest.hexdigest()[:12]
 
 
 def peak_memory_mb() -> float:
@@ -304,8 +369,3 @@ def _refused(refusal: DistcorrError, learn_s: float, before_mb: float) -> Outcom
 
 def _mean(values: NDArray[Any]) -> float:
     return float(values.mean()) if values.size else float("nan")
-
-
-def _plain(record: dict[str, Any]) -> Any:
-    """Return a record as it comes back from JSON."""
-    return json.loads(json.dumps(record))

@@ -1,0 +1,1 @@
+"""Other registration tools, as their users would learn a scanner's correction with them."""
