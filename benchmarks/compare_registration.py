@@ -27,22 +27,16 @@ from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
-from pages import write_page
+from pages import publish
 from peers.methods import PEERS, Method
 from peers.page import HEADER, Results, row, section, verdict
 from peers.trials import REFERENCES, CohortKey, Figures, MotionSource, Trial, carry_out
-from runs import LINAC_NAME, FieldSeed, Records, apart
+from records import Records
+from runs import LINAC_NAME, FieldSeed, apart
+from timed import with_threads
 
 from distcorr.phantom.fields import FieldName
 from distcorr.phantom.pairs import AnatomyKind, Case, SimulatedCase, simulate_case
-
-THREADS = (
-    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
-    "NUMBA_NUM_THREADS",
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-)
-"""Variables that tell the tools' processes how many threads to use."""
 
 
 def simulate(cohort: CohortKey, data: Path) -> SimulatedCase:
@@ -89,7 +83,7 @@ def line(cells: tuple[str, ...]) -> str:
 def main() -> None:
     """Print the tables."""
     chosen = _parser().parse_args()
-    os.environ.update(dict.fromkeys(THREADS, str(chosen.threads)))
+    os.environ.update(with_threads(chosen.threads))
     records = None if chosen.log is None else Records(chosen.log)
     groups: list[tuple[CohortKey, Results]] = []
     for anatomy, case, field, seed in product(
@@ -106,7 +100,7 @@ def main() -> None:
     if chosen.markdown is not None:
         command = shlex.join(["python", *sys.argv])
         trial = Trial(groups[0][0], Method.NOTHING, MotionSource(chosen.motion), chosen.threads)
-        write_page(chosen.markdown, "# Comparison", [section(command, groups, trial)])
+        publish(section(command, groups, trial), chosen.markdown)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -132,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--threads", type=int, default=1, help="of every method")
     parser.add_argument("--log", type=Path, help="JSON lines to resume from and to add to")
-    parser.add_argument("--markdown", type=Path, help="page to write")
+    parser.add_argument("--markdown", type=Path, help="section to write")
     return parser
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import multiprocessing
 import resource
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from records import Records, sources_digest
 
 import distcorr
 from distcorr.acquisition import Scan
@@ -293,28 +292,6 @@ def _answer_into(
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
-    """What was found out, by what it was found out about, as JSON lines."""
-
-    path: Path
-
-    def find(self, key: dict[str, Any]) -> dict[str, Any] | None:
-        """Outcome under a key, as JSON returns it."""
-        plain = json.loads(json.dumps(key))  # tuples come back as lists
-        return next((one["outcome"] for one in self._all() if one["run"] == plain), None)
-
-    def append(self, key: dict[str, Any], outcome: dict[str, Any]) -> None:
-        """Add an outcome."""
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps({"run": key, "outcome": outcome}) + "\n")
-
-    def _all(self) -> Iterator[dict[str, Any]]:
-        if self.path.is_file():
-            with self.path.open(encoding="utf-8") as stream:
-                yield from (json.loads(line) for line in stream if line.strip())
-
-
-@dataclass(frozen=True, slots=True)
 class Log:
     """Finished runs as JSON lines; a run that is there is not carried out again."""
 
@@ -340,17 +317,6 @@ def software_version() -> str:
     """Version of the package with a digest of the sources that an outcome depends on."""
     package = Path(distcorr.__file__).parent
     return f"{distcorr.__version__}+{sources_digest(package, JUDGED)}"
-
-
-def sources_digest(folder: Path, rooms: Iterable[str]) -> str:
-    """Digest of the sources in files and folders of a folder."""
-    digest = hashlib.sha256()
-    for room in rooms:
-        path = folder / room
-        for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(f"{source.relative_to(folder).as_posix()}\0".encode())
-            digest.update(source.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def peak_memory_mb() -> float:

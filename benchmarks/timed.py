@@ -5,21 +5,29 @@ This module imports little on purpose: a child's peak of memory starts at its pa
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from records import Records, sources_digest
+
 Figures = dict[str, Any]
 """What a measurement gives; goes to JSON and back."""
+
+_THREADS = (
+    "NUMBA_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+)
+"""Variables that tell a process how many threads to use."""
 
 _COMMAND = "import sys; from distcorr.cli.main import main; sys.argv[0] = 'distcorr'; main()"
 
@@ -50,8 +58,7 @@ class Used:
 
 def with_threads(threads: int) -> dict[str, str]:
     """Environment in which kernels, BLAS and ITK use so many threads."""
-    names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
-    return os.environ | dict.fromkeys(names, str(threads))
+    return os.environ | dict.fromkeys(_THREADS, str(threads))
 
 
 def timed_command(arguments: Sequence[str], threads: int) -> Used:
@@ -94,21 +101,16 @@ class MeasurementLog:
 
     def once(self, what: str, settings: Figures, measure: Callable[[], Figures]) -> Figures:
         """Return the logged figures, or measure and log them."""
-        key = json.loads(json.dumps({"what": what, **settings, "software": sources_sha256()}))
-        for record in self._records():
-            if record["key"] == key:
-                return dict(record["figures"])
+        key = {"what": what, **settings, "software": sources_sha256()}
+        records = None if self.path is None else Records(self.path)
+        logged = None if records is None else records.find(key)
+        if logged is not None:
+            return logged
         print(f"measuring {what} {settings}", file=sys.stderr, flush=True)
         figures = measure()
-        if self.path is not None:
-            with self.path.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps({"key": key, "figures": figures}) + "\n")
+        if records is not None:
+            records.append(key, figures)
         return figures
-
-    def _records(self) -> Iterator[Figures]:
-        if self.path is not None and self.path.is_file():
-            with self.path.open(encoding="utf-8") as stream:
-                yield from (json.loads(line) for line in stream if line.strip())
 
 
 def sources_sha256() -> str:
@@ -116,9 +118,4 @@ def sources_sha256() -> str:
     found = find_spec("distcorr")
     assert found is not None  # benchmarks need the package
     assert found.origin is not None  # a package has an __init__
-    package = Path(found.origin).parent
-    digest = hashlib.sha256()
-    for source in sorted(package.rglob("*.py")):
-        digest.update(f"{source.relative_to(package).as_posix()}\0".encode())
-        digest.update(source.read_bytes())
-    return digest.hexdigest()[:12]
+    return sources_digest(Path(found.origin).parent)

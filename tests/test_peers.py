@@ -258,7 +258,7 @@ def test_figures_come_back_from_the_log(bench, figures, tmp_path):
     cohort = trials.CohortKey(AnatomyKind.LEGS, Case.ND_TRUSTED, runs.FieldSeed("default", 0), 6.0)
     trial = trials.Trial(cohort, method.SIMPLEITK_BSPLINE, known, 1)
     full = replace(figures, reduction=how.FILLED, by_reduction_mm={"filled": 1.0})
-    records = runs.Records(tmp_path / "log.jsonl")
+    records = bench("records").Records(tmp_path / "log.jsonl")
     records.append(trial.key(), asdict(full))
     assert trials.Figures.from_record(records.find(trial.key())) == full
     assert records.find(replace(trial, motion=estimated).key()) is None

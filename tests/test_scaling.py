@@ -118,7 +118,7 @@ def test_a_measurement_is_made_once(bench, tmp_path):
     bench("timed").MeasurementLog(None).once("apply", {"sizes": (1, 2)}, measure)
     assert len(made) == 3
     record = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[0])
-    record["key"]["software"] = "older"
+    record["run"]["software"] = "older"
     (tmp_path / "log.jsonl").write_text(json.dumps(record) + "\n")
     log.once("apply", {"sizes": (1, 2)}, measure)
     assert len(made) == 4

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from records import sources_digest
 from runs import (
     UNMAPPED_MM,
     FieldSeed,
@@ -18,7 +19,6 @@ from runs import (
     peak_memory_mb,
     references_of,
     software_version,
-    sources_digest,
 )
 
 from distcorr.acquisition import Scan
