@@ -41,10 +41,6 @@ ROOMS = (
 PRIVATE_ROOMS = frozenset({"cli", "display", "labels", "memory", "outputs"})
 """Rooms that serve the others alone."""
 
-NO_RESTRUCTURED_TEXT = {"field": ("Term",)}
-"""Names whose documentation Sphinx can't read: it takes the |m| of a term for a
-substitution. The table of names holds their summary."""
-
 _ROLE = re.compile(r":(?:py:)?[a-z]+:`~?\.?([^`<]+)`")
 _LITERAL = re.compile(r"``([^`]+)``")
 
@@ -102,7 +98,6 @@ class Room:
         """Documentation by Sphinx, and a link to the source for those who read without it."""
         source = _source(self.module).relative_to(Path(distcorr.__file__).parents[1]).as_posix()
         others = [name for name in public_names(self.module) if self._is_of_another(name)]
-        others += NO_RESTRUCTURED_TEXT.get(self.name, ())
         left_out = f"   :exclude-members: {', '.join(others)}\n" if others else ""
         return (
             f"# distcorr.{self.name}\n\n"

@@ -20,6 +20,19 @@ from distcorr.memory import Admit, Extent
 from distcorr.outputs import whole_output
 from distcorr.space import Grid, Volume
 
+__all__ = [
+    "SUFFIXES",
+    "corrected_by",
+    "from_sitk",
+    "measure_volume",
+    "read_image",
+    "read_volume",
+    "suffix_of",
+    "to_sitk",
+    "write_image",
+    "write_volume",
+]
+
 SUFFIXES = (".nrrd", ".nii", ".nii.gz")
 """File names that are read and written."""
 

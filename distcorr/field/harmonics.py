@@ -33,7 +33,7 @@ MAX_DEGREE = 24
 
 
 class Term(NamedTuple):
-    """One basis function: degree n and order m; m < 0 is sin(|m| azimuth)."""
+    """One basis function: degree n and order m; m < 0 is ``sin(|m| azimuth)``."""
 
     n: int
     m: int
