@@ -30,6 +30,10 @@ MOTION_MM = 0.75
 """Error allowed within 100 mm of the isocentre for a motion found in voxels of 8 mm. Legs
 hardly tell how far they moved along their axis."""
 
+BIAS_LEFT = 0.25
+"""Share of a linear bias that may stay in a ball of random tissue, where N4 can't tell the
+tissue's own unevenness."""
+
 ROAD_MM = 0.02
 """Mean error that averaging and interpolating between voxels of 8 mm may add."""
 
@@ -109,6 +113,23 @@ def test_a_peer_recovers_a_known_displacement(bench, images, name):
     error = np.linalg.norm(field.at(points) - known_u(points), axis=1)
     assert np.linalg.norm(known_u(points), axis=1).mean() > 5.0
     assert error.mean() < RECOVERED_MM
+
+
+def test_the_bias_is_taken_out_and_nothing_else(bench, images):
+    """Of both scans; the grid, the body and the scans that came in stay as they were."""
+    fixed, moving, body = images
+    z = fixed.grid.points_lps()[..., 2]
+    biased = Volume((fixed.array * np.exp(z / 150.0)).astype(np.float32), fixed.grid)
+    before = biased.array.copy()
+    pair = bench("peers.pairs").AlignedPair(biased, moving, body)
+    found = bench("peers.bias").without_bias(pair)
+    tissue = body & (fixed.array > 20.0)
+    kept = found.fixed.array[tissue] / fixed.array[tissue]
+    slope = np.polyfit(z[tissue], np.log(kept), 1)[0]
+    assert abs(slope) < BIAS_LEFT / 150.0
+    assert found.fixed.grid is biased.grid
+    assert found.fixed_body is body
+    np.testing.assert_array_equal(biased.array, before)
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,10 @@ import os
 
 from peers.pairs import AlignedPair, PairField
 
-COMMAND = "-d 3 -i fixed moving -gm mask -m NCC 2x2x2 -n 200x200 -s 24mm 18mm -wp 0 -V 0 -o warp"
-"""The smoothing, in millimetres, is wide because a scanner's field is smooth; with less
-(18 and 6 mm) legs in voxels of 6 mm ended farther from the truth than they began."""
+COMMAND = "-d 3 -i fixed moving -gm mask -m NCC 4x4x4 -n 200x200 -s 18mm 9mm -wp 0 -V 0 -o warp"
+"""The smoothing, in millimetres, is wide because a scanner's field is smooth; with
+18 and 6 mm legs in voxels of 6 mm ended farther from the truth than they began. Of four
+settings tried in voxels of 4 mm this left least (1.46 mm; the others 1.58 to 1.75)."""
 
 
 def register(pair: AlignedPair) -> PairField:
