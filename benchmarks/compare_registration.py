@@ -7,7 +7,7 @@ inside the body, within 200 mm of the isocentre, the same for all. Every method 
 process of its own. The tools are optional (``pip install 'distcorr[peers]'``); those
 that are absent are reported as such. Usage:
 
-    python benchmarks/compare_registration.py --data FOLDER [--voxel 3]
+    python benchmarks/compare_registration.py --data FOLDER [--voxel 4]
         [--anatomy legs head calves] [--case nd-trusted dis2d-both]
         [--field default] [--seeds 0] [--methods ...] [--motion known]
         [--threads 1] [--log FILE] [--markdown FILE]
@@ -21,7 +21,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import product
@@ -98,9 +97,21 @@ def main() -> None:
         print(verdict(results))
         groups.append((cohort, results))
     if chosen.markdown is not None:
-        command = shlex.join(["python", *sys.argv])
         trial = Trial(groups[0][0], Method.NOTHING, MotionSource(chosen.motion), chosen.threads)
-        publish(section(command, groups, trial), chosen.markdown)
+        publish(section(_command(chosen), groups, trial), chosen.markdown)
+
+
+def _command(chosen: argparse.Namespace) -> str:
+    """Spell out all that the figures depend on, defaults too."""
+    methods = [] if chosen.methods == [*Method] else ["--methods", *chosen.methods]
+    options = [
+        *("--voxel", f"{chosen.voxel:g}", "--anatomy", *chosen.anatomy, "--case", *chosen.case),
+        *("--field", *chosen.field, "--seeds", *map(str, chosen.seeds), *methods),
+        *("--motion", chosen.motion, "--threads", str(chosen.threads)),
+    ]
+    return shlex.join(
+        ["python", "benchmarks/compare_registration.py", "--data", "FOLDER", *options]
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     data = os.environ.get("DISTCORR_DATA", "../shared/data")
     one_axial = [case for case in Case if case not in (Case.TABLE_STATIONS, Case.LEGS_MOVE)]
     parser.add_argument("--data", type=Path, default=Path(data))
-    parser.add_argument("--voxel", type=float, default=3.0, help="mm")
+    parser.add_argument("--voxel", type=float, default=4.0, help="mm")
     parser.add_argument("--anatomy", nargs="+", choices=[*AnatomyKind], default=[AnatomyKind.LEGS])
     usual = [Case.ND_TRUSTED, Case.DIS2D_BOTH]
     parser.add_argument("--case", nargs="+", choices=one_axial, default=usual)
