@@ -17,6 +17,7 @@ from distcorr.phantom import maps
 from distcorr.phantom.fields import default_field
 from distcorr.phantom.pairs import AnatomyKind, Case, case_settings, simulate_pair, subject
 from distcorr.space import Grid, Volume, transform_points
+from tests.conftest import absent
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
@@ -105,7 +106,7 @@ def test_a_peer_recovers_a_known_displacement(bench, images, name):
     methods = bench("peers.methods")
     peer = methods.PEERS[methods.Method(name)]
     if peer.version is None:
-        pytest.skip(f"{peer.distribution} is not installed; it comes with the extra 'peers'")
+        absent(f"{peer.distribution} is not installed; it comes with the extra 'peers'")
     field = peer.register(bench("peers.pairs").AlignedPair(*images))
     draw = np.random.default_rng(2).normal(size=(500, 3))
     radius = 0.8 * REACH_MM * np.random.default_rng(3).uniform(0, 1, (500, 1)) ** (1 / 3)
