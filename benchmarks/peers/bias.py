@@ -1,4 +1,4 @@
-"""Receive fields taken out before registration, as careful users do.
+"""Receive fields taken out before registration by mutual information, as careful users do.
 
 Mattes mutual information over a whole body takes slow differences of brightness between
 the scans for displacement: without this step elastix left 2.1 mm on the references of

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from peers import ants_syn, elastix, greedy, simpleitk_bspline
+from peers.bias import without_bias
 from peers.pairs import AlignedPair, PairField
 
 
@@ -41,11 +42,19 @@ class Peer:
         What to install.
     register : callable
         Registers one pair.
+    even : bool
+        Whether N4 takes the receive fields out of both scans first. What compares
+        small neighbourhoods does without: ANTs SyN left half as much again with N4.
     """
 
     title: str
     distribution: str
     register: Callable[[AlignedPair], PairField]
+    even: bool
+
+    def field_of(self, pair: AlignedPair) -> PairField:
+        """Register one pair, prepared as this tool needs it."""
+        return self.register(without_bias(pair) if self.even else pair)
 
     @property
     def version(self) -> str | None:
@@ -62,14 +71,20 @@ class Peer:
 
 
 PEERS = {
-    Method.SIMPLEITK_BSPLINE: Peer("SimpleITK B-spline", "SimpleITK", simpleitk_bspline.register),
-    Method.ELASTIX_DEFAULT: Peer(
-        "elastix B-spline, default map", "itk-elastix", elastix.register_default
+    Method.SIMPLEITK_BSPLINE: Peer(
+        "SimpleITK B-spline", "SimpleITK", simpleitk_bspline.register, even=True
     ),
-    Method.ELASTIX_TUNED: Peer("elastix B-spline, tuned", "itk-elastix", elastix.register_tuned),
-    Method.ANTS_SYN: Peer("ANTs SyN, CC", "antspyx", ants_syn.register_syn),
-    Method.ANTS_BSPLINE_SYN: Peer("ANTs BSplineSyN, CC", "antspyx", ants_syn.register_bspline_syn),
-    Method.GREEDY: Peer("greedy, NCC", "picsl-greedy", greedy.register),
+    Method.ELASTIX_DEFAULT: Peer(
+        "elastix B-spline, default map", "itk-elastix", elastix.register_default, even=True
+    ),
+    Method.ELASTIX_TUNED: Peer(
+        "elastix B-spline, tuned", "itk-elastix", elastix.register_tuned, even=True
+    ),
+    Method.ANTS_SYN: Peer("ANTs SyN, CC", "antspyx", ants_syn.register_syn, even=False),
+    Method.ANTS_BSPLINE_SYN: Peer(
+        "ANTs BSplineSyN, CC", "antspyx", ants_syn.register_bspline_syn, even=False
+    ),
+    Method.GREEDY: Peer("greedy, NCC", "picsl-greedy", greedy.register, even=False),
 }
 
 TITLES = {

@@ -28,7 +28,6 @@ from distcorr.learn import FitSettings, learn
 from distcorr.phantom.pairs import AnatomyKind, Case, SimulatedCase, SimulatedPair
 from distcorr.phantom.scanner import SimulatedScan
 from distcorr.space import transform_points
-from peers.bias import without_bias
 from peers.methods import PEERS, Method
 from peers.pairs import AlignedPair, PairField, aligned, true_motion
 from peers.reduction import Reduction, reduce_fields, shown_to_true
@@ -79,7 +78,7 @@ class Trial:
             sources += ["pairs.py", "reduction.py", "simpleitk_rigid.py"]
         if self.method in PEERS:
             package = PEERS[self.method].version
-            sources += ["bias.py", PEERS[self.method].source]
+            sources += ["bias.py", "methods.py", PEERS[self.method].source]
         digest = sources_digest(Path(__file__).parent, sources)
         return {**asdict(self), "version": software_version(), "peer": package, "by": digest}
 
@@ -227,7 +226,7 @@ def _by_registration(trial: Trial, case: SimulatedCase) -> Figures:
         if trial.method is Method.FAULTLESS:
             fields.append(faultless(pair, one))
         else:
-            fields.append(PEERS[trial.method].register(without_bias(one)))
+            fields.append(PEERS[trial.method].field_of(one))
         placed.append(one)
     bodies = [one.fixed_body for one in placed]
     spent, peak_mb = clock.read(), peak_memory_mb()
