@@ -124,7 +124,8 @@ def _method(trial: Trial) -> str:
         "on the first reference of the legs, ND, in the default field of seed 0 and voxels of "
         "4 mm, against the truth that no user has, which favours the tools there. "
         f"Every method has a process of its own with {trial.threads} "
-        f"thread{'s' if trial.threads > 1 else ''}; times are of both pairs."
+        f"thread{'s' if trial.threads > 1 else ''}; times are of both pairs. "
+        "Compare the processor time; wall time also holds what else the machine did."
     )
 
 
