@@ -101,8 +101,13 @@ def test_every_peer_is_tested(bench):
 
 @pytest.mark.parametrize("name", PEERS)
 @pytest.mark.filterwarnings("ignore")  # the tools' own
-def test_a_peer_recovers_a_known_displacement(bench, images, name):
+def test_a_peer_recovers_a_known_displacement(bench, images, name, monkeypatch):
     """In direction, sign and frame, on oblique grids whose axes are permuted."""
+    elastix = bench("peers.elastix")
+    shorter = elastix.TUNED.changes | {"MaximumNumberOfIterations": "300"}
+    brief = replace(elastix.TUNED, changes=shorter)
+    monkeypatch.setattr(elastix, "TUNED", brief)
+    monkeypatch.setattr(elastix, "DEFAULT", brief)  # whose own finds nothing in so small a ball
     methods = bench("peers.methods")
     peer = methods.PEERS[methods.Method(name)]
     if peer.version is None:
