@@ -240,6 +240,8 @@ def _batches(folder: Path, extent: Extent) -> Figures:
     """Correct batches at once and twice again; then let one grow and run it at each arrival."""
     scans = [str(path) for path in sorted((folder / "scans").glob("scan*.nrrd"))]
     out = folder / "out-growth"
+    shutil.rmtree(out, ignore_errors=True)
+    _batch_run(folder, scans[:1], out, 1, 0, 0)  # compiles what no earlier run has
     rows = []
     for number in extent.scans:
         shutil.rmtree(out, ignore_errors=True)
