@@ -12,6 +12,8 @@ status is 1. Usage:
 from __future__ import annotations
 
 import argparse
+import posixpath
+import re
 import subprocess
 import sys
 import tempfile
@@ -31,6 +33,8 @@ versions that it names; `python benchmarks/compare.py --data FOLDER -o docs/comp
 makes all of them. Tools that were not installed are named as absent. Where another tool
 is better, the tables say so.
 """
+
+_RELATIVE_LINK = re.compile(r"\]\((?![a-z]+:|[#/])([^)#]+)")
 
 LAST_WORDS = 3
 """Lines of the standard error stream that tell why a comparison failed."""
@@ -96,11 +100,20 @@ def assemble(page: Path, folder: Path) -> None:
     for one in COMPARISONS:
         kept = folder / f"{one.name}.md"
         sections.append(
-            kept.read_text(encoding="utf-8")
+            moved_up(kept.read_text(encoding="utf-8"), folder.name)
             if kept.is_file()
             else f"## {one.title}\n\nNot run yet: `--only {one.name}`.\n"
         )
     write_text(page, "\n".join(text.rstrip() + "\n" for text in (HEAD, *map(below, sections))))
+
+
+def moved_up(text: str, folder: str) -> str:
+    """Let relative links of a section lead on from the page beside its folder."""
+
+    def link(found: re.Match[str]) -> str:
+        return f"]({posixpath.normpath(f'{folder}/{found[1]}')}"
+
+    return _RELATIVE_LINK.sub(link, text)
 
 
 def below(text: str) -> str:

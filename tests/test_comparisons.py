@@ -306,6 +306,15 @@ def test_a_page_becomes_a_section(bench):
     assert below("## Markers\n") == "## Markers\n"
 
 
+def test_links_of_a_section_lead_on_from_the_page(bench):
+    text = "[a](../explanation/scaling.md#model) [b](markers.md) [c](#here) [d](https://x.org/y)"
+    moved = bench("compare").moved_up(text, "comparison")
+    assert moved == (
+        "[a](explanation/scaling.md#model) [b](comparison/markers.md) [c](#here) "
+        "[d](https://x.org/y)"
+    )
+
+
 def test_a_comparison_that_fails_is_named_in_its_place(comparisons):
     status, page = comparisons(
         one="sys.exit('no such tool')", two=WRITES.format(title="Two", text="second")
